@@ -1,0 +1,97 @@
+/** What a route's handler works with: one request, its parameters, and ways to answer. */
+import type { Duplex } from 'node:stream';
+import type { StreamSession } from '../engine/engine.ts';
+import type { HttpRequest } from './http/request.ts';
+import type { HttpResponse } from './http/response.ts';
+import type { Query } from './query.ts';
+
+const jsonType = { 'Content-Type': 'application/json' } as const;
+export const rawStream = 'application/vnd.docker.raw-stream';
+export const multiplexedStream = 'application/vnd.docker.multiplexed-stream';
+
+export class Exchange {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly query: Query;
+  /** API version the client speaks, as its minor number. */
+  readonly version: number;
+  /** What stands for `{…}` in the route's path, decoded; empty for a route without. */
+  readonly param: string;
+
+  constructor(request: HttpRequest, response: HttpResponse, query: Query, version: number, param: string) {
+    this.request = request;
+    this.response = response;
+    this.query = query;
+    this.version = version;
+    this.param = param;
+  }
+
+  json(status: number, value: unknown): void {
+    this.response.send(status, jsonType, `${JSON.stringify(value)}\n`);
+  }
+
+  noContent(): void {
+    this.response.send(204, {}, '');
+  }
+
+  /** A status with an empty body. */
+  empty(status: number): void {
+    this.response.send(status, {}, '');
+  }
+
+  /** Starts a stream of JSON records; the head goes out at once. */
+  startJson(): void {
+    this.response.start(200, jsonType);
+  }
+
+  /** Sends one record of a JSON stream. */
+  record(value: unknown): Promise<void> | undefined {
+    return this.response.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /**
+   * Streams what `source` yields until it ends or the client leaves; then `source` is told to stop.
+   * `encode` makes bytes of an item.
+   */
+  async stream<Item>(source: AsyncIterable<Item>, encode: (item: Item) => string | Uint8Array): Promise<void> {
+    const iterator = source[Symbol.asyncIterator]();
+    const left = aborted(this.request.signal);
+    try {
+      for (;;) {
+        const next = await Promise.race([iterator.next(), left.promise]);
+        if (next === undefined || next.done === true) break;
+        const full = this.response.write(encode(next.value));
+        if (full !== undefined) await full;
+      }
+    } finally {
+      left.forget();
+      // Not awaited: a generator that waits for its next item would only return after it. Its failure has no one left to hear it.
+      iterator.return?.()?.catch(() => undefined);
+    }
+  }
+
+  /** Hands the connection to `session`: answered 101 when the client asked for an upgrade, 200 and raw bytes when it did not. */
+  async attach(session: StreamSession): Promise<void> {
+    const client = this.#hijack(session.tty);
+    await session.run(client);
+  }
+
+  #hijack(tty: boolean): Duplex {
+    if (this.request.header('upgrade') === undefined) {
+      return this.response.hijack(`HTTP/1.1 200 OK\r\nContent-Type: ${rawStream}\r\n\r\n`);
+    }
+    const type = !tty && this.version >= 42 ? multiplexedStream : rawStream;
+    return this.response.hijack(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
+  }
+}
+
+/** A promise that settles with undefined on abort, and a way to stop listening. */
+function aborted(signal: AbortSignal): { promise: Promise<undefined>; forget: () => void } {
+  let onAbort = (): void => undefined;
+  const promise = new Promise<undefined>((resolve) => {
+    onAbort = () => resolve(undefined);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
+}

@@ -1,0 +1,28 @@
+/** API versions. All are 1.NN, so a version is its minor number: 1.51 is 51. */
+import { invalidParameter } from '../errors.ts';
+
+export const maxVersion = 51;
+export const minVersion = 24;
+
+/** `1.51` */
+export function formatVersion(minor: number): string {
+  return `1.${minor}`;
+}
+
+/**
+ * The version a path asks for: `1.41` from `/v1.41/info`.
+ * @throws invalid-parameter in Docker's words when it is not served
+ */
+export function negotiate(text: string): number {
+  const [major = 0, minor = 0] = text.split('.').map(Number);
+  if (major > 1 || (major === 1 && minor > maxVersion)) {
+    throw invalidParameter(`client version ${text} is too new. Maximum supported API version is ${formatVersion(maxVersion)}`);
+  }
+  if (major < 1 || minor < minVersion) {
+    const oldest = formatVersion(minVersion);
+    throw invalidParameter(
+      `client version ${text} is too old. Minimum supported API version is ${oldest}, please upgrade your client to a newer version`,
+    );
+  }
+  return minor;
+}

@@ -1,0 +1,86 @@
+/** The commands by name: enough to list them, and how to load each. */
+import type { Command } from './command.ts';
+
+export interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+  /** Other names of the same command inside its group. */
+  readonly aliases?: readonly string[];
+}
+
+const run: Entry = { summary: 'Create and run a new container from an image', load: () => import('./commands/run.ts') };
+const exec: Entry = { summary: 'Run a command in a running container', load: () => import('./commands/exec.ts') };
+const ps: Entry = { summary: 'List containers', load: () => import('./commands/ps.ts') };
+const images: Entry = { summary: 'List images', load: () => import('./commands/images.ts') };
+const version: Entry = { summary: 'Show the versions of client and engine', load: () => import('./commands/version.ts') };
+const info: Entry = { summary: 'Show what the engine runs on', load: () => import('./commands/info.ts') };
+const attach: Entry = { summary: 'Join your terminal to a running container', load: () => import('./commands/attach.ts') };
+const create: Entry = { summary: 'Create a container without starting it', load: () => import('./commands/create.ts') };
+const history: Entry = { summary: 'Show how an image came about', load: () => import('./commands/history.ts') };
+const importImage: Entry = { summary: 'Make an image of a tar archive of a file system', load: () => import('./commands/import.ts') };
+const inspect: Entry = { summary: 'Show everything known about containers and images', load: () => import('./commands/inspect.ts') };
+const kill: Entry = { summary: 'Send a signal to containers', load: () => import('./commands/kill.ts') };
+const load: Entry = { summary: 'Load images from an archive', load: () => import('./commands/load.ts') };
+const logs: Entry = { summary: 'Show what a container has printed', load: () => import('./commands/logs.ts') };
+const pause: Entry = { summary: 'Freeze all processes of containers', load: () => import('./commands/pause.ts') };
+const rename: Entry = { summary: 'Give a container another name', load: () => import('./commands/rename.ts') };
+const restart: Entry = { summary: 'Stop containers and start them again', load: () => import('./commands/restart.ts') };
+const rm: Entry = { summary: 'Remove containers', load: () => import('./commands/rm.ts') };
+const rmi: Entry = { summary: 'Remove images', load: () => import('./commands/rmi.ts') };
+const save: Entry = { summary: 'Write images to an archive', load: () => import('./commands/save.ts') };
+const start: Entry = { summary: 'Start stopped containers', load: () => import('./commands/start.ts') };
+const stop: Entry = { summary: 'Stop running containers', load: () => import('./commands/stop.ts') };
+const tag: Entry = { summary: 'Give an image another name', load: () => import('./commands/tag.ts') };
+const top: Entry = { summary: 'Show the processes of a container', load: () => import('./commands/top.ts') };
+const unpause: Entry = { summary: 'Thaw all processes of containers', load: () => import('./commands/unpause.ts') };
+const wait: Entry = { summary: 'Wait until containers stop, and print their exit codes', load: () => import('./commands/wait.ts') };
+const events: Entry = { summary: 'Show what happens in the engine, as it happens', load: () => import('./commands/events.ts') };
+const pull: Entry = { summary: 'Fetch an image from a registry', load: () => import('./commands/pull.ts') };
+const containerPrune: Entry = { summary: 'Remove all stopped containers', load: () => import('./commands/container-prune.ts') };
+const daemon: Entry = { summary: 'Run the engine in the foreground', load: () => import('./commands/daemon.ts') };
+const volumeLs: Entry = { summary: 'List volumes', load: () => import('./commands/volume-ls.ts') };
+const volumeCreate: Entry = { summary: 'Create a volume', load: () => import('./commands/volume-create.ts') };
+const volumeRm: Entry = { summary: 'Remove volumes', load: () => import('./commands/volume-rm.ts') };
+const volumeInspect: Entry = { summary: 'Show everything known about volumes', load: () => import('./commands/volume-inspect.ts') };
+const containerInspect: Entry = {
+  summary: 'Show everything known about containers',
+  load: () => import('./commands/container-inspect.ts'),
+};
+const imageInspect: Entry = { summary: 'Show everything known about images', load: () => import('./commands/image-inspect.ts') };
+
+/** The commands most people come for, shown first by `caisson help`. */
+export const COMMON = ['run', 'exec', 'ps', 'images', 'logs', 'stop', 'rm', 'pull', 'version', 'info'] as const;
+
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  run, exec, ps, images, version, info, attach, create, events, history, import: importImage, inspect, kill, load, logs, pause,
+  pull, rename, restart, rm, rmi, save, start, stop, tag, top, unpause, wait, daemon,
+};
+
+export interface Group {
+  readonly summary: string;
+  readonly commands: Readonly<Record<string, Entry>>;
+}
+
+export const GROUPS: Readonly<Record<string, Group>> = {
+  container: {
+    summary: 'Manage containers',
+    commands: {
+      attach, create, exec, inspect: containerInspect, kill, logs, ls: { ...ps, aliases: ['list', 'ps'] }, pause,
+      prune: containerPrune, rename, restart, rm: { ...rm, aliases: ['remove'] }, run, start, stop, top, unpause, wait,
+    },
+  },
+  image: {
+    summary: 'Manage images',
+    commands: {
+      history, import: importImage, inspect: imageInspect, load, ls: { ...images, aliases: ['list'] }, pull,
+      rm: { ...rmi, aliases: ['remove'] }, save, tag,
+    },
+  },
+  system: { summary: 'Look at the engine', commands: { events, info } },
+  volume: {
+    summary: 'Manage volumes',
+    commands: {
+      create: volumeCreate, inspect: volumeInspect, ls: { ...volumeLs, aliases: ['list'] }, rm: { ...volumeRm, aliases: ['remove'] },
+    },
+  },
+};

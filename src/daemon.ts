@@ -1,0 +1,167 @@
+/**
+ * The daemon: everything is made here, in this order, and handed on by name. Reading this file is reading how the parts fit.
+ * It may be killed at any time; the next one finds the containers again (engine/reconcile.ts).
+ */
+import { createHash } from 'node:crypto';
+import { chmodSync, closeSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createApiServer } from './api/server.ts';
+import { readAsset } from './assets.ts';
+import { ContainerRegistry } from './engine/container-registry.ts';
+import { createContainerService } from './engine/container-service.ts';
+import type { EngineContext, Logger } from './engine/context.ts';
+import { type DaemonOptions, defaultExecRoot } from './engine/daemon-options.ts';
+import type { Engine } from './engine/engine.ts';
+import { EventBus } from './engine/events.ts';
+import { createImageEndpoints } from './engine/image-endpoints.ts';
+import { defaultLogBounds, parseLogBounds } from './engine/log-bounds.ts';
+import { reconcile } from './engine/reconcile.ts';
+import type { EngineSettings } from './engine/settings.ts';
+import { createSystemService } from './engine/system-service.ts';
+import { readAccountFiles, resolveRemap } from './engine/userns-remap.ts';
+import { createVolumeService } from './engine/volume-service.ts';
+import { createImageService } from './images/image-service.ts';
+import { seedBusybox } from './images/seed.ts';
+import { createCgroupDriver } from './linux/cgroup/index.ts';
+import { checkPrerequisites } from './linux/prerequisites.ts';
+import { createLauncher } from './runtime/launcher.ts';
+import { readFileInRoot } from './storage/lookup.ts';
+import { createOverlayDriver } from './storage/overlay2.ts';
+import { ContainerStore } from './store/containers.ts';
+import { openDatabase } from './store/database.ts';
+import { VolumeStore } from './store/volumes.ts';
+import { version } from './version.ts';
+import { LocalVolumes } from './volumes/local-volumes.ts';
+
+/** Runs until SIGTERM or SIGINT; containers go on. Rejects with one sentence when it cannot start. */
+export async function runDaemon(options: DaemonOptions): Promise<never> {
+  checkPrerequisites();
+  const logger = createLogger(options.debug);
+  const settings = createSettings(options);
+  makeDirectories(settings);
+  const context = createContext(settings, logger);
+  const engine: Engine = {
+    containers: createContainerService(context),
+    images: createImageEndpoints(context),
+    system: createSystemService(context),
+    volumes: createVolumeService(context),
+  };
+  const server = createApiServer({ engine, logger, version });
+  await seed(context);
+  await reconcile(context);
+  for (const host of options.hosts) await server.listen(host);
+  if (options.pidfile !== undefined) writeFileSync(options.pidfile, `${process.pid}\n`);
+  tellReady();
+  logger.info('listening', { hosts: options.hosts.join(' '), dataRoot: settings.dataRoot });
+  await ended();
+  await server.close();
+  if (options.pidfile !== undefined) rmSync(options.pidfile, { force: true });
+  process.exit(0);
+}
+
+function createSettings(options: DaemonOptions): EngineSettings {
+  const dataRoot = resolve(options.dataRoot);
+  const execRoot = resolve(options.execRoot);
+  return {
+    version,
+    dataRoot,
+    execRoot,
+    cgroupParent: options.cgroupParent ?? defaultCgroupParent(execRoot),
+    initBinary: join(execRoot, 'caisson-init'),
+    log: parseLogBounds(options.logOptions, defaultLogBounds),
+    usernsRemap: options.usernsRemap ? resolveRemap(options.usernsRemap, readAccountFiles()) : null,
+    debug: options.debug,
+  };
+}
+
+/** Several engines share a machine: each has a cgroup parent of its own. */
+function defaultCgroupParent(execRoot: string): string {
+  if (execRoot === defaultExecRoot) return '/caisson';
+  return `/caisson-${createHash('sha256').update(execRoot).digest('hex').slice(0, 8)}`;
+}
+
+function makeDirectories({ dataRoot, execRoot, initBinary }: EngineSettings): void {
+  mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
+  mkdirSync(join(dataRoot, 'containers'), { recursive: true, mode: 0o710 });
+  mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  writeFileSync(initBinary, readAsset('caisson-shim'), { mode: 0o755 });
+  chmodSync(initBinary, 0o755);
+}
+
+function createContext(settings: EngineSettings, logger: Logger): EngineContext {
+  const database = openDatabase(join(settings.dataRoot, 'caisson.db'));
+  const storage = createOverlayDriver({ dataRoot: settings.dataRoot, database });
+  const registry = new ContainerRegistry(new ContainerStore(database));
+  const layersInUse = () => new Set(registry.all().flatMap((container) => container.record.topLayer ?? []));
+  return {
+    settings,
+    logger,
+    registry,
+    storage,
+    events: new EventBus(),
+    execs: new Map(),
+    images: createImageService({ dataRoot: settings.dataRoot, database, storage, layersInUse }),
+    volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database)),
+    launcher: createLauncher({ helper: readAsset('caisson-shim'), execRoot: settings.execRoot }),
+    cgroups: createCgroupDriver(settings.cgroupParent),
+    readFileInRoot,
+    directorySize,
+  };
+}
+
+/** An empty store gets an image, so that the first command works without a network. */
+async function seed({ images, logger }: EngineContext): Promise<void> {
+  if (images.list().length > 0) return;
+  try {
+    await seedBusybox(images, readAsset('busybox'));
+  } catch (error) {
+    logger.warn('no image was seeded', { error: String(error) });
+  }
+}
+
+/** Tells whoever started us, on the descriptor it named, that the API answers. */
+function tellReady(): void {
+  const fd = Number(process.env['CAISSON_READY_FD'] ?? '');
+  if (!Number.isInteger(fd) || fd < 3) return;
+  writeSync(fd, 'ready\n');
+  closeSync(fd);
+}
+
+function ended(): Promise<void> {
+  return new Promise((resolvePromise) => {
+    process.once('SIGTERM', () => resolvePromise());
+    process.once('SIGINT', () => resolvePromise());
+  });
+}
+
+/** Bytes of the regular files below a directory; what vanishes meanwhile does not count. */
+function directorySize(path: string): number {
+  let total = 0;
+  for (const name of list(path)) {
+    const child = join(path, name);
+    try {
+      const stat = lstatSync(child);
+      total += stat.isDirectory() ? directorySize(child) : stat.isFile() ? stat.size : 0;
+    } catch {
+      // removed between the listing and the look
+    }
+  }
+  return total;
+}
+
+function list(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
+
+/** One line an event on stderr: time, level, message, facts. */
+function createLogger(debug: boolean): Logger {
+  const write = (level: string) => (message: string, facts: Readonly<Record<string, unknown>> = {}) => {
+    const pairs = Object.entries(facts).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`).join('');
+    process.stderr.write(`${new Date().toISOString()} ${level} ${message}${pairs}\n`);
+  };
+  return { debug: debug ? write('debug') : () => undefined, info: write('info'), warn: write('warn'), error: write('error') };
+}

@@ -1,0 +1,116 @@
+/** The container part of the engine's interface: each method finds its container and hands over to the file that knows how. */
+import { conflict, invalidParameter, notImplemented } from '../errors.ts';
+import { attachContainer } from './attach.ts';
+import type { Container } from './container.ts';
+import { isAlive } from './container-state.ts';
+import type { EngineContext } from './context.ts';
+import { createContainer } from './create.ts';
+import type { ContainerService } from './engine.ts';
+import { createExec, findExec, resizeExec, startExec } from './exec.ts';
+import { inspectContainer, sizes } from './inspect.ts';
+import { listContainers } from './list.ts';
+import { readLogs } from './log-reader.ts';
+import { checkName } from './names.ts';
+import { containerPaths } from './paths.ts';
+import { descendants, listProcesses } from './processes.ts';
+import { pruneContainers } from './prune.ts';
+import { removeContainer } from './remove.ts';
+import { startByRequest } from './start.ts';
+import { killContainer, notRunning, pauseContainer, restartContainer, stopContainer, unpauseContainer } from './stop.ts';
+import { waitFor } from './wait.ts';
+
+export function createContainerService(context: EngineContext): ContainerService {
+  const { registry } = context;
+  return {
+    create: (name, request, platform) => createContainer(context, name, request, platform),
+
+    async start(ref) {
+      const container = registry.get(ref);
+      await container.exclusively(() => startByRequest(context, container));
+    },
+
+    async stop(ref, options) {
+      const container = registry.get(ref);
+      await container.exclusively(() => stopContainer(context, container, options));
+    },
+
+    async restart(ref, options) {
+      const container = registry.get(ref);
+      await container.exclusively(() => restartContainer(context, container, options));
+    },
+
+    // Not queued behind a `stop` that waits for its timeout: a person who kills wants it now.
+    kill: async (ref, signal) => killContainer(context, registry.get(ref), signal),
+
+    async pause(ref) {
+      const container = registry.get(ref);
+      await container.exclusively(() => pauseContainer(context, container));
+    },
+
+    async unpause(ref) {
+      const container = registry.get(ref);
+      await container.exclusively(() => unpauseContainer(context, container));
+    },
+
+    rename: async (ref, name) => renameContainer(context, registry.get(ref), name),
+
+    async update() {
+      throw notImplemented('updating a container is not implemented by Caisson yet');
+    },
+
+    remove: async (ref, options) => {
+      if (options.link) throw invalidParameter('links are not implemented by Caisson yet');
+      await removeContainer(context, registry.get(ref), options);
+    },
+
+    wait: async (ref, condition) => ({ result: waitFor(registry.get(ref), condition) }),
+
+    async resize(ref, rows, columns) {
+      const container = registry.get(ref);
+      if (!isAlive(container.state)) throw conflict(`cannot resize container ${container.id}: container ${container.id} is not running`);
+      await container.shim?.resize(columns, rows);
+      context.events.publish('container', 'resize', container.id, container.eventAttributes({ height: String(rows), width: String(columns) }));
+    },
+
+    inspect: async (ref, options) => inspectContainer(context, registry.get(ref), options.size),
+    list: async (options) => listContainers(context, options),
+    attach: async (ref, request) => attachContainer(context, registry.get(ref), request),
+
+    async logs(ref, request) {
+      const container = registry.get(ref);
+      if (!request.stdout && !request.stderr) throw invalidParameter('You must choose at least one stream');
+      const { hostConfig, config, id } = container.record;
+      if (hostConfig.LogConfig?.Type === 'none') throw notImplemented('configured logging driver does not support reading');
+      const { log } = containerPaths(context.settings.dataRoot, id);
+      const live = () => isAlive(container.state) || container.state.status === 'restarting';
+      return { tty: config.Tty ?? false, frames: readLogs(log, request, config.Tty ?? false, live) };
+    },
+
+    async top(ref, psArgs) {
+      const container = registry.get(ref);
+      const { state } = container;
+      if (!isAlive(state)) throw notRunning(container);
+      return listProcesses(containerPids(container, state.pid), psArgs);
+    },
+
+    prune: async (filters) => pruneContainers(context, filters, (container) => sizes(context, container).SizeRw),
+    execCreate: async (ref, config) => ({ Id: createExec(context, registry.get(ref), config).id }),
+    execStart: async (id, options) => startExec(context, findExec(context, id), options),
+    execResize: async (id, rows, columns) => resizeExec(findExec(context, id), rows, columns),
+    execInspect: async (id) => findExec(context, id).inspect(),
+  };
+}
+
+function containerPids(container: Container, pid: number): number[] {
+  const execs = [...container.execs.values()].flatMap((exec) => (exec.state.status === 'running' ? [exec.state.process.pid] : []));
+  return [pid, ...execs].flatMap(descendants);
+}
+
+async function renameContainer(context: EngineContext, container: Container, name: string): Promise<void> {
+  if (name === '') throw invalidParameter('Neither old nor new names may be empty');
+  const oldName = container.record.name;
+  const bare = checkName(name);
+  if (bare === oldName) throw invalidParameter('Renaming a container with the same name as its current name');
+  context.registry.rename(container, bare);
+  context.events.publish('container', 'rename', container.id, container.eventAttributes({ oldName: `/${oldName}` }));
+}

@@ -1,0 +1,102 @@
+/** One container: what is stored of it, and what this daemon holds while it lives. */
+import type { Socket } from 'node:net';
+import type { AttachOptions, Shim } from '../runtime/shim.ts';
+import type { Digest } from '../storage/driver.ts';
+import type { ContainerState } from './container-state.ts';
+import type { ContainerConfig, HostConfig } from './docker-types.ts';
+import type { ContainerExec } from './container-exec.ts';
+
+/** A mount as inspect lists it under `Mounts`, with what a plan needs of it. */
+export interface ContainerMount {
+  readonly Type: string;
+  readonly Name?: string;
+  readonly Source: string;
+  readonly Destination: string;
+  readonly Driver?: string;
+  readonly Mode: string;
+  readonly RW: boolean;
+  readonly Propagation: string;
+}
+
+/** What the database keeps, as JSON. */
+export interface ContainerRecord {
+  readonly id: string;
+  /** Without the leading slash. */
+  name: string;
+  /** RFC 3339 with nanoseconds. */
+  readonly created: string;
+  /** The image's configuration merged with the request, as inspect shows it under `Config`. */
+  readonly config: ContainerConfig;
+  hostConfig: HostConfig;
+  readonly imageId: Digest | '';
+  readonly topLayer: Digest | null;
+  /** The command that runs: entrypoint first. */
+  readonly argv: readonly string[];
+  readonly mounts: readonly ContainerMount[];
+  restartCount: number;
+  /** A person stopped it: `always` does not bring it back until the daemon starts, `unless-stopped` never. */
+  manuallyStopped: boolean;
+  state: ContainerState;
+}
+
+/** A client that attached before the container ran: its streams are connected by the launch. */
+export interface PendingAttachment {
+  readonly options: AttachOptions;
+  /** Gets the stream, or null when the start failed or the container went away. */
+  readonly connect: (stream: Socket | null) => void;
+}
+
+/** Something that waits for a state change; see wait.ts. */
+export interface Waiter {
+  readonly condition: 'not-running' | 'next-exit' | 'removed';
+  readonly settle: (result: { StatusCode: number; Error?: { Message: string } }) => void;
+}
+
+export class Container {
+  readonly record: ContainerRecord;
+  /** Present while the container has a process, or its mounts and cgroups are not released yet. */
+  shim: Shim | undefined;
+  /** Set by the first `rm` that gets as far; a second one is refused. */
+  removing = false;
+  /** Cancels the delay of the restart policy. */
+  cancelRestart: (() => void) | undefined;
+  /** Settles when the exit of the current run has been recorded. */
+  exitHandled: Promise<void> = Promise.resolve();
+  readonly pendingAttachments = new Set<PendingAttachment>();
+  readonly waiters = new Set<Waiter>();
+  /** By exec id; kept until the container is removed, as `docker inspect` of an ended exec works. */
+  readonly execs = new Map<string, ContainerExec>();
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(record: ContainerRecord) {
+    this.record = record;
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+
+  get state(): ContainerState {
+    return this.record.state;
+  }
+
+  /** Runs `action` when every earlier one on this container has ended: start, stop, remove … never overlap. */
+  exclusively<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(action, action);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  settleWaiters(conditions: readonly Waiter['condition'][], result: Parameters<Waiter['settle']>[0]): void {
+    for (const waiter of this.waiters) {
+      if (!conditions.includes(waiter.condition)) continue;
+      this.waiters.delete(waiter);
+      waiter.settle(result);
+    }
+  }
+
+  /** Attributes of its events: labels, image, name. */
+  eventAttributes(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+    return { ...this.record.config.Labels, image: this.record.config.Image ?? '', name: this.record.name, ...extra };
+  }
+}

@@ -1,0 +1,35 @@
+/** What every part of the engine works with. Made once, in `src/daemon.ts`; passed by name, never imported as a global. */
+import type { ImageService } from '../images/service.ts';
+import type { CgroupDriver } from '../linux/cgroup/driver.ts';
+import type { Launcher } from '../runtime/shim.ts';
+import type { RootDescription, StorageDriver } from '../storage/driver.ts';
+import type { LocalVolumes } from '../volumes/local-volumes.ts';
+import type { ContainerRegistry } from './container-registry.ts';
+import type { ContainerExec } from './container-exec.ts';
+import type { EngineSettings } from './settings.ts';
+import type { EventBus } from './events.ts';
+
+export interface Logger {
+  debug(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  info(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  error(message: string, facts?: Readonly<Record<string, unknown>>): void;
+}
+
+export interface EngineContext {
+  readonly settings: EngineSettings;
+  readonly logger: Logger;
+  readonly events: EventBus;
+  readonly registry: ContainerRegistry;
+  /** All execs of all containers, by id. */
+  readonly execs: Map<string, ContainerExec>;
+  readonly images: ImageService;
+  readonly storage: StorageDriver;
+  readonly volumes: LocalVolumes;
+  readonly launcher: Launcher;
+  readonly cgroups: CgroupDriver;
+  /** Reads a file of a container's root without mounting it; never out of that root. */
+  readonly readFileInRoot: (root: RootDescription, path: string) => Uint8Array | undefined;
+  /** Bytes of the regular files below a directory. */
+  readonly directorySize: (path: string) => number;
+}

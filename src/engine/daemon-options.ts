@@ -1,0 +1,19 @@
+/** What `caisson daemon` was asked for, as typed. */
+export interface DaemonOptions {
+  /** `unix://PATH`, at least one. */
+  readonly hosts: readonly string[];
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly pidfile?: string;
+  readonly debug: boolean;
+  /** Parent of the containers' cgroups; by default `/caisson`, or one named after the exec root when that is not the usual one. */
+  readonly cgroupParent?: string;
+  /** `USER[:GROUP]`, `UID[:GID]` or `default`, with ranges from /etc/subuid and /etc/subgid. */
+  readonly usernsRemap?: string;
+  /** `max-size`, `max-file`. */
+  readonly logOptions: Readonly<Record<string, string>>;
+}
+
+export const defaultHost = 'unix:///run/caisson/caisson.sock';
+export const defaultDataRoot = '/var/lib/caisson';
+export const defaultExecRoot = '/run/caisson';

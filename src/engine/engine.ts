@@ -1,0 +1,135 @@
+/**
+ * The engine as the API sees it. Methods take what HTTP brought and return Docker's JSON shapes; failures are CaissonErrors
+ * with Docker's texts. `ref` is always a name, an id, or a unique id prefix.
+ */
+import type { Duplex } from 'node:stream';
+import type { ImageService } from '../images/service.ts';
+import type { CreateRequest, ExecConfig, HostConfig } from './docker-types.ts';
+
+/** `{"label": ["a=b"], "status": ["running"]}`, parsed from the query parameter `filters` (both its forms). */
+export type Filters = Readonly<Record<string, readonly string[]>>;
+
+export interface AttachRequest {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Replay the log first. */
+  readonly logs: boolean;
+  /** Go on with live output. */
+  readonly stream: boolean;
+  /** Empty: the default `ctrl-p,ctrl-q`. */
+  readonly detachKeys: string;
+}
+
+/** A stream that is agreed on (errors have been thrown already) but not connected: the API answers 101 or 200 first. */
+export interface StreamSession {
+  /** True: raw bytes (`application/vnd.docker.raw-stream`); false: frames (`…multiplexed-stream`). */
+  readonly tty: boolean;
+  /** Copies both ways until the process's output ends, the client leaves or detaches; ends `client` then. */
+  run(client: Duplex): Promise<void>;
+}
+
+export interface LogsRequest {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly follow: boolean;
+  readonly timestamps: boolean;
+  readonly details: boolean;
+  /** `all` or a number; the last lines. */
+  readonly tail: string;
+  /** Seconds since the epoch with a fraction (`1700000000.5`), RFC 3339, or empty. */
+  readonly since: string;
+  readonly until: string;
+  /** Aborted when the client leaves: ends `follow`. */
+  readonly signal?: AbortSignal;
+}
+
+export interface EventMessage {
+  readonly Type: string;
+  readonly Action: string;
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
+  readonly scope: 'local';
+  readonly time: number;
+  readonly timeNano: number;
+  readonly status?: string;
+  readonly id?: string;
+  readonly from?: string;
+}
+
+export interface ContainerService {
+  create(name: string | undefined, request: CreateRequest, platform: string): Promise<{ Id: string; Warnings: string[] }>;
+  /** Throws not-modified when it is running already. */
+  start(ref: string): Promise<void>;
+  /** `timeout` in seconds: undefined the container's own, -1 for ever. Throws not-modified when it is not running. */
+  stop(ref: string, options: { timeout?: number; signal?: string }): Promise<void>;
+  restart(ref: string, options: { timeout?: number; signal?: string }): Promise<void>;
+  kill(ref: string, signal: string): Promise<void>;
+  pause(ref: string): Promise<void>;
+  unpause(ref: string): Promise<void>;
+  rename(ref: string, name: string): Promise<void>;
+  update(ref: string, resources: HostConfig): Promise<{ Warnings: string[] }>;
+  remove(ref: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
+  /**
+   * `not-running` (default), `next-exit`, `removed`. The outer promise settles when the condition is registered (the API sends
+   * its headers then); `result` when it is met.
+   */
+  wait(ref: string, condition: string): Promise<{ result: Promise<{ StatusCode: number; Error?: { Message: string } }> }>;
+  resize(ref: string, rows: number, columns: number): Promise<void>;
+  inspect(ref: string, options: { size: boolean }): Promise<object>;
+  list(options: { all: boolean; limit: number; size: boolean; filters: Filters }): Promise<object[]>;
+  attach(ref: string, request: AttachRequest): Promise<StreamSession>;
+  logs(ref: string, request: LogsRequest): Promise<{ tty: boolean; frames: AsyncIterable<Uint8Array> }>;
+  /** Returns `{Titles, Processes}`. */
+  top(ref: string, psArgs: string): Promise<object>;
+  prune(filters: Filters): Promise<{ ContainersDeleted: string[]; SpaceReclaimed: number }>;
+  execCreate(ref: string, config: ExecConfig): Promise<{ Id: string }>;
+  execStart(execId: string, options: { detach: boolean; tty: boolean; consoleSize?: [number, number] }): Promise<StreamSession | null>;
+  execResize(execId: string, rows: number, columns: number): Promise<void>;
+  execInspect(execId: string): Promise<object>;
+}
+
+export interface SystemService {
+  /** `GET /version`. */
+  version(): object;
+  /** `GET /info`. */
+  info(): Promise<object>;
+  /** Past events since `since`, then live ones until `until` (both as in LogsRequest) or the signal. */
+  events(options: { since: string; until: string; filters: Filters; signal: AbortSignal }): Promise<AsyncIterable<EventMessage>>;
+}
+
+export interface ImageEndpoints {
+  readonly service: ImageService;
+  /** `GET /images/json`. */
+  list(options: { all: boolean; digests: boolean; filters: Filters }): Promise<object[]>;
+  /** `GET /images/{name}/json`. */
+  inspect(name: string): Promise<object>;
+  /** `GET /images/{name}/history`. */
+  history(name: string): Promise<object[]>;
+  remove(name: string, options: { force: boolean; prune: boolean }): Promise<object[]>;
+  tag(name: string, repo: string, tag: string): Promise<void>;
+}
+
+/** The body of `POST /volumes/create`. */
+export interface VolumeCreateRequest {
+  readonly Name?: string;
+  readonly Driver?: string;
+  readonly DriverOpts?: Readonly<Record<string, string>> | null;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+}
+
+export interface VolumeService {
+  /** `GET /volumes`: `{Volumes, Warnings}`. */
+  list(filters: Filters): Promise<object>;
+  inspect(name: string): Promise<object>;
+  create(request: VolumeCreateRequest): Promise<object>;
+  remove(name: string, force: boolean): Promise<void>;
+  /** `{VolumesDeleted, SpaceReclaimed}`. */
+  prune(filters: Filters): Promise<object>;
+}
+
+export interface Engine {
+  readonly volumes: VolumeService;
+  readonly containers: ContainerService;
+  readonly images: ImageEndpoints;
+  readonly system: SystemService;
+}

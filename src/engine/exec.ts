@@ -1,0 +1,92 @@
+/** `docker exec`: create, start, resize. */
+import { conflict, invalidParameter, notFound } from '../errors.ts';
+import { execFailure } from '../runtime/launch-error.ts';
+import { type ExecProcess, LaunchError } from '../runtime/shim.ts';
+import type { Container } from './container.ts';
+import { ContainerExec } from './container-exec.ts';
+import { isAlive } from './container-state.ts';
+import type { EngineContext } from './context.ts';
+import { parseDetachKeys } from './detach-keys.ts';
+import type { ExecConfig } from './docker-types.ts';
+import type { StreamSession } from './engine.ts';
+import { buildExecRequest } from './launch-request.ts';
+import { relay } from './stream-session.ts';
+
+export function createExec(context: EngineContext, container: Container, config: ExecConfig): ContainerExec {
+  if (!config.Cmd?.length) throw invalidParameter('No exec command specified');
+  requireRunning(container);
+  const exec = new ContainerExec(container.id, config, parseDetachKeys(config.DetachKeys ?? ''));
+  container.execs.set(exec.id, exec);
+  context.execs.set(exec.id, exec);
+  context.events.publish('container', `exec_create: ${config.Cmd.join(' ')}`, container.id, container.eventAttributes({ execID: exec.id }));
+  return exec;
+}
+
+function requireRunning(container: Container): void {
+  const { status } = container.state;
+  if (status === 'paused') throw conflict(`container ${container.record.name} is paused, unpause the container before exec`);
+  if (status === 'restarting') throw conflict(`container ${container.record.name} is restarting, wait until the container is running`);
+  if (!isAlive(container.state)) throw conflict(`container ${container.id} is not running`);
+}
+
+export function findExec(context: EngineContext, id: string): ContainerExec {
+  const exec = context.execs.get(id);
+  if (!exec) throw notFound(`No such exec instance: ${id}`);
+  return exec;
+}
+
+export interface ExecStart {
+  readonly detach: boolean;
+  readonly consoleSize?: [number, number];
+}
+
+/** Runs it. With `detach` settles when the process runs; otherwise returns the session that carries its streams. */
+export async function startExec(context: EngineContext, exec: ContainerExec, options: ExecStart): Promise<StreamSession | null> {
+  const container = context.registry.get(exec.containerId);
+  if (exec.state.status === 'exited') throw conflict(`exec command ${exec.id} has already run`);
+  if (exec.state.status !== 'created') throw conflict(`exec command ${exec.id} is already running`);
+  requireRunning(container);
+  exec.state = { status: 'starting' };
+  const process = await run(context, container, exec, options);
+  const { stream } = process;
+  if (options.detach || stream === null) return null;
+  const tty = exec.config.Tty ?? false;
+  return {
+    tty,
+    run: (client) => relay(client, stream, {
+      stdin: exec.config.AttachStdin ?? false,
+      detachKeys: tty ? exec.detachKeys : null,
+      onDetach: () => context.events.publish('container', 'exec_detach', container.id, container.eventAttributes({ execID: exec.id })),
+    }),
+  };
+}
+
+async function run(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart): Promise<ExecProcess> {
+  const command = (exec.config.Cmd ?? []).join(' ');
+  try {
+    if (!container.shim) throw conflict(`container ${container.id} is not running`);
+    context.events.publish('container', `exec_start: ${command}`, container.id, container.eventAttributes({ execID: exec.id }));
+    const process = await container.shim.exec(buildExecRequest(context, container, exec, options));
+    exec.state = { status: 'running', process };
+    void process.exited.then((exit) => {
+      exec.state = { status: 'exited', exitCode: exit.exitCode, pid: process.pid };
+      context.events.publish('container', 'exec_die', container.id, container.eventAttributes({
+        execID: exec.id, exitCode: String(exit.exitCode),
+      }));
+    });
+    return process;
+  } catch (error) {
+    const failure = error instanceof LaunchError ? execFailure(error, exec.config.Cmd?.[0] ?? '') : undefined;
+    exec.state = { status: 'exited', exitCode: failure?.exitCode ?? 128, pid: 0 };
+    context.events.publish('container', 'exec_die', container.id, container.eventAttributes({
+      execID: exec.id, exitCode: String(exec.state.exitCode),
+    }));
+    throw failure?.error ?? error;
+  }
+}
+
+/** Resizes its terminal. Throws when it does not run. */
+export async function resizeExec(exec: ContainerExec, rows: number, columns: number): Promise<void> {
+  if (exec.state.status !== 'running') throw conflict(`exec process ${exec.id} is not started`);
+  await exec.state.process.resize(columns, rows);
+}

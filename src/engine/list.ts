@@ -1,0 +1,161 @@
+/** `GET /containers/json`: filters, order and the summary of each container. */
+import { invalidParameter } from '../errors.ts';
+import type { Container } from './container.ts';
+import { dockerState, endedOf, exitCodeOf, isAlive, zeroTime } from './container-state.ts';
+import type { EngineContext } from './context.ts';
+import type { Filters } from './engine.ts';
+import { matchesLabel } from './events.ts';
+import { humanDuration } from './human-duration.ts';
+import { emptyEndpoint, sizes } from './inspect.ts';
+import { parseTime } from './timestamps.ts';
+
+export interface ListRequest {
+  readonly all: boolean;
+  /** 0 is no limit; a limit shows stopped containers too. */
+  readonly limit: number;
+  readonly size: boolean;
+  readonly filters: Filters;
+}
+
+const statuses = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
+
+/** Newest first. */
+export function listContainers(context: EngineContext, request: ListRequest): object[] {
+  const { filters } = request;
+  checkFilters(filters);
+  const sorted = context.registry.all().sort((a, b) => (a.record.created < b.record.created ? 1 : -1));
+  const before = position(context, sorted, filters['before']);
+  const since = position(context, sorted, filters['since']);
+  const showStopped = request.all || request.limit > 0 || before !== undefined || since !== undefined
+    || (filters['status']?.length ?? 0) > 0 || (filters['exited']?.length ?? 0) > 0;
+  const ancestors = ancestorIds(context, filters['ancestor']);
+  const chosen = sorted.filter((container, index) => {
+    if (!showStopped && !isAlive(container.state) && container.state.status !== 'restarting') return false;
+    if (before !== undefined && index <= before) return false;
+    if (since !== undefined && index >= since) return false;
+    return (ancestors === undefined || ancestors.has(container.record.imageId)) && matches(context, container, filters);
+  });
+  return (request.limit > 0 ? chosen.slice(0, request.limit) : chosen).map((container) => summary(context, container, request.size));
+}
+
+function checkFilters(filters: Filters): void {
+  for (const status of filters['status'] ?? []) {
+    if (!statuses.includes(status)) {
+      throw invalidParameter(`invalid filter 'status=${status}'`);
+    }
+  }
+  for (const code of filters['exited'] ?? []) {
+    if (!/^[+-]?\d+$/.test(code)) throw invalidParameter(`invalid filter 'exited=${code}'`);
+  }
+  for (const health of filters['health'] ?? []) {
+    if (!['starting', 'healthy', 'unhealthy', 'none'].includes(health)) throw invalidParameter(`invalid filter 'health=${health}'`);
+  }
+}
+
+function position(context: EngineContext, sorted: readonly Container[], refs: readonly string[] | undefined): number | undefined {
+  const ref = refs?.[0];
+  return ref === undefined ? undefined : sorted.indexOf(context.registry.get(ref));
+}
+
+/** The ids of all images that are, or are built on, one of the given ones. */
+function ancestorIds(context: EngineContext, names: readonly string[] | undefined): Set<string> | undefined {
+  if (names === undefined || names.length === 0) return undefined;
+  const images = context.images.list();
+  const wanted = images.filter((image) => names.some((name) => imageMatches(context, image.id, name)));
+  return new Set(images.filter((image) => wanted.some((ancestor) => {
+    const layers = ancestor.config.rootfs.diff_ids;
+    return image.id === ancestor.id
+      || (layers.length < image.config.rootfs.diff_ids.length && layers.every((layer, index) => image.config.rootfs.diff_ids[index] === layer));
+  })).map((image) => image.id));
+}
+
+function imageMatches(context: EngineContext, id: string, name: string): boolean {
+  try {
+    return context.images.get(name).id === id;
+  } catch {
+    return false; // Docker ignores an ancestor it does not know
+  }
+}
+
+function matches(context: EngineContext, container: Container, filters: Filters): boolean {
+  const { record } = container;
+  const any = (key: string, test: (value: string) => boolean) => {
+    const values = filters[key];
+    return values === undefined || values.length === 0 || values.some(test);
+  };
+  return any('name', (name) => new RegExp(safePattern(name)).test(`/${record.name}`) || new RegExp(safePattern(name)).test(record.name))
+    && any('id', (id) => record.id.startsWith(id))
+    && (filters['label'] ?? []).every((label) => matchesLabel(record.config.Labels ?? {}, label))
+    && any('status', (status) => statusOf(container) === status)
+    && any('exited', (code) => !isAlive(container.state) && container.state.status !== 'created' && exitCodeOf(container.state) === Number(code))
+    && any('health', (health) => health === 'none')
+    && any('is-task', (value) => value === 'false' || value === '0')
+    && any('volume', (volume) => record.mounts.some((mount) => mount.Name === volume || mount.Destination === volume || mount.Source === volume))
+    && any('network', (network) => networkName(container) === network)
+    && any('publish', () => false)
+    && any('expose', (port) => Object.keys(record.config.ExposedPorts ?? {}).some((exposed) => exposed === port || exposed === `${port}/tcp`));
+}
+
+/** Docker matches names as regular expressions; one that is none is taken literally. */
+function safePattern(text: string): string {
+  try {
+    new RegExp(text);
+    return text;
+  } catch {
+    return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  }
+}
+
+const statusOf = (container: Container) => (container.removing ? 'removing' : container.state.status);
+
+const networkName = (container: Container) => {
+  const mode = container.record.hostConfig.NetworkMode ?? 'default';
+  return mode === 'default' ? 'bridge' : mode;
+};
+
+function summary(context: EngineContext, container: Container, withSize: boolean): object {
+  const { record } = container;
+  const network = networkName(container);
+  return {
+    Id: record.id,
+    Names: [`/${record.name}`],
+    Image: imageName(context, container),
+    ImageID: record.imageId,
+    Command: commandText(record.argv),
+    Created: Math.floor(Date.parse(record.created) / 1000),
+    Ports: [],
+    ...(withSize ? sizes(context, container) : {}),
+    Labels: record.config.Labels ?? {},
+    State: dockerState(container.state, container.removing)['Status'],
+    Status: statusText(container),
+    HostConfig: { NetworkMode: record.hostConfig.NetworkMode ?? 'default' },
+    NetworkSettings: { Networks: network.startsWith('container:') ? {} : { [network]: emptyEndpoint() } },
+    Mounts: record.mounts,
+  };
+}
+
+/** The name it was created with while that still means the same image; the id otherwise. */
+function imageName(context: EngineContext, container: Container): string {
+  const { config, imageId } = container.record;
+  const name = config.Image ?? '';
+  return name !== '' && imageId !== '' && imageMatches(context, imageId, name) ? name : imageId;
+}
+
+function commandText(argv: readonly string[]): string {
+  return argv.map((arg, index) => (index > 0 && arg.includes(' ') ? `'${arg}'` : arg)).join(' ');
+}
+
+/** `Up 3 minutes`, `Exited (0) 2 hours ago`, as Docker words them. */
+function statusText(container: Container): string {
+  const { state } = container;
+  const ago = (text: string) => humanDuration(Date.now() - Number((parseTime(text) ?? 0n) / 1_000_000n));
+  if (container.removing) return 'Removal In Progress';
+  switch (state.status) {
+    case 'running': return `Up ${ago(state.startedAt)}`;
+    case 'paused': return `Up ${ago(state.startedAt)} (Paused)`;
+    case 'restarting': return `Restarting (${state.exitCode}) ${ago(state.finishedAt)} ago`;
+    case 'dead': return 'Dead';
+    case 'created': return 'Created';
+    case 'exited': return endedOf(state).finishedAt === zeroTime ? 'Created' : `Exited (${state.exitCode}) ${ago(state.finishedAt)} ago`;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Crash-only start: compares what is recorded with what the kernel shows, and puts right what differs. The daemon may have been
+ * killed between any two instructions; a container's shim, its exit record and its log do not depend on it.
+ */
+import type { ExitRecord, Shim } from '../runtime/shim.ts';
+import type { Container } from './container.ts';
+import { isAlive } from './container-state.ts';
+import type { EngineContext } from './context.ts';
+import { handleExit } from './exit.ts';
+import { containerPaths } from './paths.ts';
+import { startsWithDaemon } from './restart-policy.ts';
+import { startContainer, supervise } from './start.ts';
+import { removeContainer } from './remove.ts';
+import { nowText } from './timestamps.ts';
+
+export async function reconcile(context: EngineContext): Promise<void> {
+  const containers = context.registry.all();
+  await Promise.all(containers.map((container) => reconcileContainer(context, container)));
+  for (const container of containers) bringUp(context, container);
+}
+
+async function reconcileContainer(context: EngineContext, container: Container): Promise<void> {
+  const shim = await context.launcher.reconnect(container.id);
+  const record = context.launcher.readExitRecord(containerPaths(context.settings.dataRoot, container.id).exitRecord);
+  if (shim) resume(context, container, shim);
+  else if (isAlive(container.state)) handleExit(context, container, record ?? lost());
+  else if (record && container.state.status === 'created' && container.state.error === '') recover(context, container, record);
+}
+
+/** The shim is there: the container runs on, or is just ending; either way its promises tell. */
+function resume(context: EngineContext, container: Container, shim: Shim): void {
+  const startedAt = isAlive(container.state) ? container.state.startedAt : nowText();
+  supervise(context, container, shim, startedAt);
+}
+
+/** Started and ended, with the daemon killed before it could note the start. */
+function recover(context: EngineContext, container: Container, record: ExitRecord): void {
+  const { finishedAt } = record;
+  container.record.state = { status: 'running', pid: 0, startedAt: finishedAt, finishedAt };
+  handleExit(context, container, record);
+}
+
+/** Neither shim nor record: the host was restarted, or the shim was killed together with its container. */
+const lost = (): ExitRecord => ({ exitCode: 255, signal: 0, finishedAt: nowText(), oomKilled: false });
+
+/** Brings up what the restart policies want, and finishes removals that the last daemon had begun. */
+function bringUp(context: EngineContext, container: Container): void {
+  const { state } = container;
+  if (container.removing || isAlive(state)) return;
+  const failed = (error: unknown) => context.logger.warn('cannot bring a container back', { container: container.id, error: String(error) });
+  if (state.status === 'dead' || (state.status === 'exited' && container.record.hostConfig.AutoRemove)) {
+    void removeContainer(context, container, { force: true, volumes: true }).catch(failed);
+  } else if (state.status === 'restarting' || (state.status === 'exited' && startsWithDaemon(container.record))) {
+    container.record.state = { ...state, status: 'exited' };
+    void container.exclusively(() => startContainer(context, container)).catch(failed);
+  }
+}

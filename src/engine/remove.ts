@@ -1,0 +1,62 @@
+/** `docker rm`: process, mounts, cgroups, files, names; nothing stays behind. */
+import { rm } from 'node:fs/promises';
+import { conflict, systemError } from '../errors.ts';
+import type { Container } from './container.ts';
+import { endedOf, exitCodeOf, isAlive } from './container-state.ts';
+import type { EngineContext } from './context.ts';
+import { containerPaths } from './paths.ts';
+import { killAndWait } from './stop.ts';
+
+export interface RemoveOptions {
+  readonly force: boolean;
+  /** Remove its anonymous volumes too. */
+  readonly volumes: boolean;
+}
+
+export async function removeContainer(context: EngineContext, container: Container, options: RemoveOptions): Promise<void> {
+  if (container.removing) throw conflict(`removal of container ${container.id} is already in progress`, { object: container.id });
+  checkStopped(container, options.force);
+  container.removing = true;
+  try {
+    container.cancelRestart?.();
+    if (isAlive(container.state)) await killAndWait(context, container);
+    await container.shim?.released;
+    await removeFiles(context, container);
+  } catch (cause) {
+    container.removing = false;
+    container.record.state = { status: 'dead', ...endedOf(container.state) };
+    context.registry.save(container);
+    throw systemError(`cannot remove container "/${container.record.name}": ${cause instanceof Error ? cause.message : String(cause)}`, {
+      operation: 'remove container', object: container.id, cause,
+    });
+  }
+  forget(context, container);
+  if (options.volumes) context.volumes.removeAnonymous(container.record.mounts.flatMap((mount) => (mount.Type === 'volume' ? mount.Name ?? [] : [])), inUse(context));
+}
+
+function checkStopped(container: Container, force: boolean): void {
+  const { status } = container.state;
+  if (force || !(isAlive(container.state) || status === 'restarting')) return;
+  const advice = status === 'paused'
+    ? 'unpause and then stop the container before removing or force remove'
+    : 'stop the container before removing or force remove';
+  throw conflict(`cannot remove container "/${container.record.name}": container is ${status}: ${advice}`, { object: container.id });
+}
+
+async function removeFiles(context: EngineContext, container: Container): Promise<void> {
+  const { directory } = containerPaths(context.settings.dataRoot, container.id);
+  await Promise.all([context.storage.removeRoot(container.id), rm(directory, { recursive: true, force: true })]);
+}
+
+function forget(context: EngineContext, container: Container): void {
+  for (const exec of container.execs.keys()) context.execs.delete(exec);
+  for (const pending of container.pendingAttachments) pending.connect(null);
+  context.registry.remove(container);
+  context.events.publish('container', 'destroy', container.id, container.eventAttributes());
+  container.settleWaiters(['removed', 'not-running', 'next-exit'], { StatusCode: exitCodeOf(container.state) });
+}
+
+/** Tells whether any container still has the volume. */
+export function inUse(context: EngineContext): (volume: string) => boolean {
+  return (volume) => context.registry.all().some((container) => container.record.mounts.some((mount) => mount.Name === volume));
+}

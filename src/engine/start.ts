@@ -1,0 +1,97 @@
+/** `docker start`: from a record to a running process. */
+import { mkdirSync, rmSync } from 'node:fs';
+import { CaissonError, conflict, notModified, systemError } from '../errors.ts';
+import { launchFailure } from '../runtime/launch-error.ts';
+import { LaunchError, type Shim } from '../runtime/shim.ts';
+import { takePendingAttachments } from './attach.ts';
+import type { Container } from './container.ts';
+import { isAlive, zeroTime, endedOf } from './container-state.ts';
+import type { EngineContext } from './context.ts';
+import { handleExit } from './exit.ts';
+import { buildLaunchRequest } from './launch-request.ts';
+import { writeNetworkFiles } from './network-files.ts';
+import { containerPaths } from './paths.ts';
+import { removeContainer } from './remove.ts';
+import { nowText } from './timestamps.ts';
+
+/** Docker's exit code of a container whose start failed for a reason that is neither 126 nor 127. */
+const exitUnknown = 128;
+
+/** Starts a container for a person: its restart policy counts again from here. */
+export async function startByRequest(context: EngineContext, container: Container): Promise<void> {
+  if (container.state.status === 'paused') throw conflict('cannot start a paused container, try unpause instead');
+  if (isAlive(container.state)) throw notModified(`container ${container.id} is already running`);
+  container.cancelRestart?.();
+  container.record.manuallyStopped = false;
+  container.record.restartCount = 0;
+  await startContainer(context, container);
+}
+
+/** Starts it, whatever the reason. Call inside `container.exclusively`. */
+export async function startContainer(context: EngineContext, container: Container): Promise<void> {
+  if (container.removing || container.state.status === 'dead') {
+    throw conflict('container is marked for removal and cannot be started');
+  }
+  // The previous run's mounts and cgroups have the same names: they must be gone first.
+  await container.shim?.released;
+  const attachments = takePendingAttachments(container);
+  try {
+    const shim = await launch(context, container, attachments);
+    supervise(context, container, shim, nowText());
+  } catch (error) {
+    for (const pending of attachments) pending.connect(null);
+    throw failedStart(context, container, error);
+  }
+  context.events.publish('container', 'start', container.id, container.eventAttributes());
+}
+
+async function launch(context: EngineContext, container: Container, attachments: ReturnType<typeof takePendingAttachments>): Promise<Shim> {
+  const paths = containerPaths(context.settings.dataRoot, container.id);
+  mkdirSync(paths.directory, { recursive: true, mode: 0o710 });
+  rmSync(paths.exitRecord, { force: true });
+  writeNetworkFiles(context, container);
+  const request = buildLaunchRequest(context, container);
+  const { shim, streams } = await context.launcher.launch(request, attachments.map((pending) => pending.options));
+  for (const [index, pending] of attachments.entries()) pending.connect(streams[index] ?? null);
+  return shim;
+}
+
+/** From here on the container is running, and its end is handled. Reconciliation comes here too. */
+export function supervise(context: EngineContext, container: Container, shim: Shim, startedAt: string): void {
+  const { record } = container;
+  const { finishedAt } = endedOf(record.state);
+  const paused = record.state.status === 'paused';
+  record.state = { status: paused ? 'paused' : 'running', pid: shim.pid, startedAt, finishedAt: isAlive(record.state) ? zeroTime : finishedAt };
+  container.shim = shim;
+  context.registry.save(container);
+  container.exitHandled = shim.exited.then((exit) => handleExit(context, container, exit));
+  void shim.released.then(() => {
+    if (container.shim === shim) container.shim = undefined;
+  });
+}
+
+/** Records why a start failed, as Docker does, and returns the error for the client. */
+function failedStart(context: EngineContext, container: Container, error: unknown): CaissonError {
+  const failure = error instanceof LaunchError
+    ? launchFailure(error, container.record.argv[0] ?? '')
+    : { exitCode: exitUnknown, error: asCaissonError(error) };
+  const { record } = container;
+  const message = failure.error.message;
+  record.state = record.state.status === 'created'
+    ? { status: 'created', exitCode: failure.exitCode, error: message }
+    : { ...endedOf(record.state), status: 'exited', exitCode: failure.exitCode, error: message };
+  context.registry.save(container);
+  if (record.hostConfig.AutoRemove) {
+    void removeContainer(context, container, { force: true, volumes: true }).catch((cause: unknown) => {
+      context.logger.error('cannot remove a container that did not start', { container: container.id, error: String(cause) });
+    });
+  } else {
+    container.settleWaiters(['next-exit', 'not-running'], { StatusCode: failure.exitCode, Error: { Message: message } });
+  }
+  return failure.error;
+}
+
+function asCaissonError(error: unknown): CaissonError {
+  if (error instanceof CaissonError) return error;
+  return systemError(error instanceof Error ? error.message : String(error), { operation: 'start container', cause: error });
+}

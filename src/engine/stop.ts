@@ -1,0 +1,143 @@
+/** Ending, freezing and signalling a container. */
+import { writeFileSync } from 'node:fs';
+import { conflict, isClass, notModified, systemError } from '../errors.ts';
+import { parseSignal } from '../linux/signals.ts';
+import type { Container } from './container.ts';
+import { isAlive } from './container-state.ts';
+import type { EngineContext } from './context.ts';
+import { cgroupLayout } from './launch-request.ts';
+import { startContainer } from './start.ts';
+
+const sigkill = 9;
+/** Seconds between the stop signal and SIGKILL when nothing else is said. */
+const defaultStopTimeout = 10;
+
+export interface StopOptions {
+  /** Seconds; -1 for ever. */
+  readonly timeout?: number;
+  readonly signal?: string;
+}
+
+export const notRunning = (container: Container) => conflict(`container ${container.id} is not running`, { object: container.id });
+
+/** `docker kill`. SIGKILL waits for the exit, as Docker does; another signal is only delivered. */
+export async function killContainer(context: EngineContext, container: Container, signalName: string): Promise<void> {
+  const signal = signalName === '' ? sigkill : parseSignal(signalName);
+  const { state } = container;
+  if (!isAlive(state)) {
+    if (state.status === 'restarting' && container.cancelRestart) return container.cancelRestart();
+    throw conflict(`cannot kill container: ${container.record.name}: container ${container.id} is not running`, { object: container.id });
+  }
+  if (signal !== sigkill && signal === stopSignal(container)) markStopped(context, container);
+  if (signal === sigkill) {
+    markStopped(context, container);
+    await killAndWait(context, container);
+    return;
+  }
+  if (state.status === 'paused') throw conflict(`cannot kill container: ${container.record.name}: Container ${container.id} is paused. Unpause the container before stopping or killing`);
+  await container.shim?.signal(signal);
+  publishKill(context, container, signal);
+}
+
+function publishKill(context: EngineContext, container: Container, signal: number): void {
+  context.events.publish('container', 'kill', container.id, container.eventAttributes({ signal: String(signal) }));
+}
+
+/** From now on its restart policy does not bring it back. */
+function markStopped(context: EngineContext, container: Container): void {
+  container.record.manuallyStopped = true;
+  context.registry.save(container);
+}
+
+/** SIGKILL, and wait until the exit is recorded. A frozen v1 cgroup must be thawed, or the signal stays pending. */
+export async function killAndWait(context: EngineContext, container: Container): Promise<void> {
+  const { shim } = container;
+  if (!shim) return;
+  await shim.signal(sigkill);
+  if (container.state.status === 'paused') thaw(context, container);
+  publishKill(context, container, sigkill);
+  await container.exitHandled;
+}
+
+function stopSignal(container: Container): number {
+  return parseSignal(container.record.config.StopSignal || 'SIGTERM');
+}
+
+/** `docker stop`: the stop signal, then after the timeout SIGKILL. Throws not-modified when it is down already. */
+export async function stopContainer(context: EngineContext, container: Container, options: StopOptions): Promise<void> {
+  const signal = options.signal ? parseSignal(options.signal) : stopSignal(container);
+  if (container.state.status === 'restarting') {
+    markStopped(context, container);
+    container.cancelRestart?.();
+    return;
+  }
+  if (!isAlive(container.state)) throw notModified(`container ${container.id} is already stopped`);
+  markStopped(context, container);
+  await terminate(context, container, signal, options.timeout ?? container.record.config.StopTimeout ?? defaultStopTimeout);
+  context.events.publish('container', 'stop', container.id, container.eventAttributes());
+}
+
+async function terminate(context: EngineContext, container: Container, signal: number, timeout: number): Promise<void> {
+  const { shim } = container;
+  if (!shim) return;
+  if (container.state.status === 'paused') thaw(context, container);
+  await shim.signal(signal);
+  publishKill(context, container, signal);
+  if (timeout < 0) return container.exitHandled;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<'late'>((resolve) => { timer = setTimeout(() => resolve('late'), timeout * 1000); });
+  const outcome = await Promise.race([container.exitHandled.then(() => 'ended' as const), late]);
+  clearTimeout(timer);
+  if (outcome === 'late') await killAndWait(context, container);
+}
+
+/** `docker restart`: a container that is down is only started. */
+export async function restartContainer(context: EngineContext, container: Container, options: StopOptions): Promise<void> {
+  try {
+    await stopContainer(context, container, options);
+  } catch (error) {
+    if (!isClass(error, 'not-modified')) throw error;
+  }
+  await startContainer(context, container);
+  context.events.publish('container', 'restart', container.id, container.eventAttributes());
+}
+
+/** `docker pause`. */
+export async function pauseContainer(context: EngineContext, container: Container): Promise<void> {
+  const { state } = container;
+  if (state.status === 'paused') throw conflict(`Container ${container.id} is already paused`);
+  if (state.status === 'restarting') throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
+  if (state.status !== 'running') throw notRunning(container);
+  freeze(context, container);
+  container.record.state = { ...state, status: 'paused' };
+  context.registry.save(container);
+  context.events.publish('container', 'pause', container.id, container.eventAttributes());
+}
+
+/** `docker unpause`. */
+export async function unpauseContainer(context: EngineContext, container: Container): Promise<void> {
+  const { state } = container;
+  if (state.status !== 'paused') throw conflict(`Container ${container.id} is not paused`);
+  thaw(context, container);
+  container.record.state = { ...state, status: 'running' };
+  context.registry.save(container);
+  context.events.publish('container', 'unpause', container.id, container.eventAttributes());
+}
+
+function freeze(context: EngineContext, container: Container): void {
+  const { freezer } = cgroupLayout(context, container);
+  writeFreezer(container, freezer.path, freezer.frozen);
+}
+
+function thaw(context: EngineContext, container: Container): void {
+  const { freezer } = cgroupLayout(context, container);
+  writeFreezer(container, freezer.path, freezer.thawed);
+}
+
+function writeFreezer(container: Container, path: string, value: string): void {
+  try {
+    writeFileSync(path, value);
+  } catch (cause) {
+    throw systemError(`cannot pause container ${container.id}: the freezer cgroup ${path} does not take ${value}`, { object: path, cause });
+  }
+}

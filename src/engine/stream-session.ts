@@ -1,0 +1,39 @@
+/** Copies between an API client and a stream of a shim until one of them ends. */
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { detachFilter } from './detach-keys.ts';
+
+export interface RelayOptions {
+  readonly stdin: boolean;
+  /** The detach sequence, recognised on terminals only, as Docker does. */
+  readonly detachKeys: Uint8Array | null;
+  readonly onDetach: () => void;
+}
+
+/** Settles when both directions are done. Half-close of the client's side is the end of stdin, never of the output. */
+export function relay(client: Duplex, stream: Socket, options: RelayOptions): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      stream.destroy();
+      client.end();
+      resolve();
+    };
+    stream.on('error', finish);
+    stream.on('close', finish);
+    client.on('error', finish);
+    client.on('close', finish);
+    stream.pipe(client);
+    if (!options.stdin) {
+      client.resume();
+      return;
+    }
+    if (options.detachKeys === null) {
+      client.pipe(stream);
+      return;
+    }
+    client.pipe(detachFilter(options.detachKeys, () => {
+      options.onDetach();
+      finish();
+    })).pipe(stream);
+  });
+}

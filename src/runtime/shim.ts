@@ -1,0 +1,126 @@
+/**
+ * What the engine sees of a shim: the process that executes a plan, is the parent of the container's first process, and
+ * outlives the daemon. `launcher.ts` implements it.
+ */
+import type { Socket } from 'node:net';
+import type { Operation, Plan } from './plan/operations.ts';
+
+/** Where and how the shim writes the container's output (json-file format), or `null` for `--log-driver none`. */
+export interface LogTarget {
+  readonly path: string;
+  /** Rotate when a file is larger, in bytes; 0 never. */
+  readonly maxSize: number;
+  /** Files kept, the current one included; at least 1. */
+  readonly maxFiles: number;
+}
+
+export interface StdioOptions {
+  readonly tty: boolean;
+  /** False: stdin is /dev/null. True: a pipe (or the terminal) that attached clients may write to. */
+  readonly openStdin: boolean;
+  /** Close the container's stdin when the first attached client with stdin has half-closed or left. */
+  readonly stdinOnce: boolean;
+}
+
+export interface LaunchRequest {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly plan: Plan;
+  readonly stdio: StdioOptions;
+  readonly log: LogTarget | null;
+  /** The shim writes the exit record here, durably against a crash of the daemon (write to a temporary name, rename). */
+  readonly exitRecordPath: string;
+  /** `memory.oom_control` (v1) or `memory.events` (v2) of the container's cgroup, read at the exit; without it `oomKilled` is false. */
+  readonly oomEventsPath?: string;
+}
+
+/** How a process ended. `exitCode` is 0-255, 128+n for a signal n. */
+export interface ExitRecord {
+  readonly exitCode: number;
+  readonly signal: number;
+  /** RFC 3339 with nanoseconds, UTC. */
+  readonly finishedAt: string;
+  readonly oomKilled: boolean;
+}
+
+/** A plan that failed: which operation, with which errno, on what. */
+export interface OperationFailure {
+  readonly section: 'prepare' | 'clone' | 'init' | 'host';
+  /** Index within its section; -1 when it was no operation: the log file, the shim itself. */
+  readonly index: number;
+  readonly errno: number;
+  /** The path or name the kernel refused, when there is one. */
+  readonly object: string;
+}
+
+export class LaunchError extends Error {
+  readonly failure: OperationFailure;
+  /** The operation that failed; its index within the section is in `failure`. */
+  readonly operation: Operation | undefined;
+
+  constructor(failure: OperationFailure, operation: Operation | undefined, message: string) {
+    super(message);
+    this.name = 'LaunchError';
+    this.failure = failure;
+    this.operation = operation;
+  }
+}
+
+/** Which streams a client wants. Frames are Docker's: 8-byte headers (`stream 0 0 0 len32be`) without a tty, raw bytes with one. */
+export interface AttachOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+export interface ShimProcess {
+  /** In the host's pid namespace. */
+  readonly pid: number;
+  /** Settles once, when the process has ended and its output has been read to the end. Never rejects; a shim that was killed gives 137. */
+  readonly exited: Promise<ExitRecord>;
+  /** Delivers a signal by pidfd. Resolves false when the process had already ended. */
+  signal(signal: number): Promise<boolean>;
+  resize(columns: number, rows: number): Promise<void>;
+  /** A connected socket to the shim: what the client writes is stdin (half-close ends it), what it reads are output frames, EOF at the end. */
+  attach(options: AttachOptions): Promise<Socket>;
+}
+
+export interface ExecRequest {
+  readonly execId: string;
+  readonly plan: Plan;
+  readonly stdio: StdioOptions;
+  /** Streams that are connected before the process runs, so that no byte is lost; absent when detached. */
+  readonly attach: AttachOptions | null;
+}
+
+export interface ExecProcess extends ShimProcess {
+  /** The stream asked for by `ExecRequest.attach`. */
+  readonly stream: Socket | null;
+}
+
+export interface Shim extends ShimProcess {
+  readonly shimPid: number;
+  /** Settles when the release section has been executed and the shim is gone: mounts and cgroups are free. */
+  readonly released: Promise<void>;
+  exec(request: ExecRequest): Promise<ExecProcess>;
+  /** Running execs that the shim knows, after a restart of the daemon. */
+  readonly execs: ReadonlyMap<string, ExecProcess>;
+}
+
+/** A launch in progress: streams attached before the process runs lose no byte. */
+export interface Launcher {
+  /**
+   * Starts a shim and executes the plan. `attachments` are connected before the process runs.
+   * Rejects with LaunchError when an operation fails; nothing of the plan is left then (the shim has executed `release`).
+   */
+  launch(request: LaunchRequest, attachments: readonly AttachOptions[]): Promise<{ shim: Shim; streams: readonly Socket[] }>;
+  /** Finds the shim of a container again after a restart; undefined when there is none any more. */
+  reconnect(id: string): Promise<Shim | undefined>;
+  /**
+   * Executes a `release` section alone, for a container whose shim was killed or whose machine was restarted. Failures are
+   * left out: what cannot be released now is found again by the next reconciliation.
+   */
+  release(id: string, operations: readonly Operation[]): Promise<void>;
+  /** Reads the exit record a shim left; undefined when there is none. */
+  readExitRecord(path: string): ExitRecord | undefined;
+}

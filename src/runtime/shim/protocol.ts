@@ -1,0 +1,85 @@
+/**
+ * What a daemon and a shim say to each other: the one definition, from which the shim's `native/protocol.h` is generated.
+ *
+ *   daemon                                             shim
+ *   ------                                             ----
+ *   socketpair, listener, spawn ─────────────────────► fd 3: first control connection, fd 4: listener
+ *   connect, `attach` header     (n times) ──────────► accepted later: the backlog keeps them
+ *   `launch` {plan, expected: n} ────────────────────► prepare, clone, init …
+ *                                ◄──────────────────── `started` {pid}   or   `failed` {operation}, release, exit
+ *   `exec` `signal` `resize`     ────────────────────► each answered by `started`, `failed` or `done`
+ *                                ◄──────────────────── `exited` {target} for an exec, for the container
+ *                                ◄──────────────────── `released`, exit
+ *
+ *   (a daemon that was restarted)
+ *   connect, `control`           ────────────────────► `hello` {pid, execs}, `exited` for what it has missed
+ *
+ * Every message is `u32 bytes of the body, u32 type`, then the fields (see plan/codec.ts). A connection to the listener
+ * begins with `attach` or `control`. After `attach` it is raw: towards the shim, stdin; from the shim, output: frames of
+ * `u8 stream, 0, 0, 0, u32 length (big-endian)` without a terminal, plain bytes with one. The output of a process is read
+ * only after the `expected` attachments are there, so that they lose no byte.
+ */
+import type { Fields } from '../plan/codec.ts';
+
+interface MessageDefinition {
+  /** The number on the wire; never reused. */
+  readonly type: number;
+  readonly fields: Fields;
+}
+
+/** Towards the shim. `target` is the id of an exec, or empty for the container. `request` comes back in the answer. */
+export const requests = {
+  launch: {
+    type: 1,
+    fields: {
+      request: 'u32', id: 'string', stdio: 'u32', expected: 'u32', stallMs: 'u32', logPath: 'string', logMaxSize: 'u64', logMaxFiles: 'u32',
+      exitRecordPath: 'string', oomEventsPath: 'string', socketPath: 'string', plan: 'bytes',
+    },
+  },
+  exec: { type: 2, fields: { request: 'u32', id: 'string', stdio: 'u32', expected: 'u32', plan: 'bytes' } },
+  signal: { type: 3, fields: { request: 'u32', target: 'string', signal: 'u32' } },
+  resize: { type: 4, fields: { request: 'u32', target: 'string', columns: 'u32', rows: 'u32' } },
+  /** Instead of `launch`: executes a release section, answers `released`, exits. */
+  release: { type: 5, fields: { section: 'bytes' } },
+  attach: { type: 16, fields: { target: 'string', streams: 'u32' } },
+  control: { type: 17, fields: {} },
+} as const satisfies Record<string, MessageDefinition>;
+
+/** From the shim. */
+export const replies = {
+  started: { type: 64, fields: { request: 'u32', pid: 'u32' } },
+  /** `section`: see `failedSection`; `index` -1 when it was no operation; `error` is the errno. */
+  failed: { type: 65, fields: { request: 'u32', section: 'u32', index: 'i32', error: 'u32', object: 'string' } },
+  /** `error` 0 or an errno. */
+  done: { type: 66, fields: { request: 'u32', error: 'u32' } },
+  exited: { type: 67, fields: { target: 'string', exitCode: 'u32', signal: 'u32', oomKilled: 'u32', finishedAt: 'string' } },
+  released: { type: 68, fields: {} },
+  /** Running execs: `execIds[i]` has the pid `execPids[i]`. */
+  hello: { type: 69, fields: { shimPid: 'u32', pid: 'u32', exitRecordPath: 'string', execIds: 'strings', execPids: 'u32s' } },
+} as const satisfies Record<string, MessageDefinition>;
+
+/** Bits of `stdio`. */
+export const stdioFlag = { tty: 1, openStdin: 2, stdinOnce: 4 } as const;
+
+/** Bits of `attach.streams`. */
+export const streamFlag = { stdin: 1, stdout: 2, stderr: 4 } as const;
+
+/** `failed.section`, in the order of the wire. */
+export const failedSections = ['prepare', 'clone', 'init', 'host', 'release'] as const;
+
+/** Descriptors that a shim is born with. */
+export const shimDescriptor = { control: 3, listener: 4 } as const;
+
+export const limits = {
+  /** Bytes of a message. A plan is 10 to 40 kB. */
+  maxMessage: 16 * 1024 * 1024,
+  /** A longer line is written to the log in pieces of this many bytes, as Docker does. */
+  maxLogLine: 16 * 1024,
+  /** After the exit of a process, how long others that hold its output open are listened to. */
+  drainMs: 500,
+  /** How long a process waits for the attachments that were announced. */
+  expectMs: 10_000,
+} as const;
+
+/** A client of a process's output that takes nothing for this long is let go, so that it never stops the process for ever. */
+export const defaultStallMs = 10_000;

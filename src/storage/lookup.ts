@@ -1,0 +1,133 @@
+/**
+ * Reads files of a root that is not mounted, by looking through its directories as overlayfs would: the first layer that has a name
+ * decides, whiteouts and opaque directories hide what is below, directories merge. Symlinks lead nowhere but inside the root.
+ */
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs';
+import { invalidParameter } from '../errors.ts';
+import { lgetxattr, openat2, resolveFlag } from '../linux/ffi/files.ts';
+import type { RootDescription } from './driver.ts';
+import { pathBytes } from './paths.ts';
+import { toByteString } from './tar/entry.ts';
+import { opaqueXattr } from './whiteouts.ts';
+
+/** Largest file that is read, in bytes. */
+const maxSize = 1024 * 1024;
+/** The kernel's own limit (path_resolution(7)). */
+const maxSymlinks = 40;
+
+/** A place in one layer. Both are byte strings. */
+interface Place {
+  /** The layer's directory. */
+  readonly layer: string;
+  /** Below it, with a slash before each component. */
+  readonly path: string;
+}
+
+/** A name found in a stack of layers. */
+export interface Found {
+  /** In the topmost layer that has it. */
+  readonly place: Place;
+  readonly stat: Stats;
+  /** For a directory: the directories that merge into it, topmost first. */
+  readonly stack: readonly Place[];
+}
+
+/**
+ * The content of a file such as `/etc/passwd`; undefined when it is missing, or not a regular file. Throws invalid-parameter for a file
+ * larger than 1 MiB or a loop of symlinks.
+ */
+export function readFileInRoot(root: RootDescription, path: string): Uint8Array | undefined {
+  const found = lookUp([root.upperDir, ...root.lowerDirs], toByteString(path));
+  if (!found?.stat.isFile()) return undefined;
+  const fd = open(found.place);
+  try {
+    const size = fstatSync(fd).size;
+    if (size > maxSize) throw invalidParameter(`${path} of the image is larger than 1 MiB`, { object: path });
+    const content = new Uint8Array(size);
+    let done = 0;
+    for (let count = -1; count !== 0 && done < size; done += count) count = readSync(fd, content, done, size - done, done);
+    return content.subarray(0, done);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Finds a path (byte string) in layers, topmost first; symlinks are followed inside the root. Undefined when there is none. */
+export function lookUp(layers: readonly string[], path: string): Found | undefined {
+  const root = rootOf(layers.map(toByteString));
+  if (!root) return undefined;
+  let rest = path.split('/');
+  let trail: Found[] = [root];
+  let links = 0;
+  while (rest.length > 0) {
+    const name = rest.shift()!;
+    if (name === '' || name === '.') continue;
+    if (name === '..') {
+      if (trail.length > 1) trail.pop();
+      continue;
+    }
+    const found = child(trail.at(-1)!, name);
+    if (!found) return undefined;
+    if (found.stat.isSymbolicLink()) {
+      if (++links > maxSymlinks) throw invalidParameter(`too many levels of symbolic links in the image: ${path}`, { object: path });
+      const target = readlinkSync(absolute(found.place), 'buffer').toString('latin1');
+      if (target.startsWith('/')) trail = [root];
+      rest = [...target.split('/'), ...rest];
+    } else {
+      trail.push(found);
+    }
+  }
+  return trail.at(-1);
+}
+
+/** The entry of a directory, a symlink not followed. Undefined when there is none, or when `directory` is not a directory. */
+export function child(directory: Found, name: string): Found | undefined {
+  let top: { place: Place; stat: Stats } | undefined;
+  const stack: Place[] = [];
+  for (const { layer, path } of directory.stack) {
+    const place = { layer, path: `${path}/${name}` };
+    const stat = lstat(place);
+    if (!stat) continue;
+    if (stat.isCharacterDevice() && stat.rdev === 0) break;
+    // A directory merges with those below until something else is in the way, or one of them is opaque.
+    if (!stat.isDirectory() && top) break;
+    top ??= { place, stat };
+    if (!stat.isDirectory()) break;
+    stack.push(place);
+    if (isOpaque(place)) break;
+  }
+  return top && { ...top, stack };
+}
+
+/** The root of a stack of layers (byte strings), topmost first. */
+function rootOf(layers: readonly string[]): Found | undefined {
+  const places = layers.map((layer) => ({ layer, path: '' }));
+  const stack = places.filter((place) => lstat(place));
+  const place = stack[0];
+  return place && { place, stat: lstat(place)!, stack };
+}
+
+/** A container may be changing its upper directory right now: the kernel makes sure that nothing leads out of the layer. */
+function open({ layer, path }: Place): number {
+  const root = openSync(Buffer.from(layer, 'latin1'), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const resolve = resolveFlag.RESOLVE_BENEATH | resolveFlag.RESOLVE_NO_SYMLINKS;
+    return openat2(root, pathBytes(path.slice(1)), constants.O_RDONLY | constants.O_NONBLOCK, 0, resolve);
+  } finally {
+    closeSync(root);
+  }
+}
+
+const absolute = ({ layer, path }: Place) => Buffer.from(layer + path, 'latin1');
+
+const isOpaque = (place: Place): boolean => lgetxattr(absolute(place), opaqueXattr)?.[0] === 0x79;
+
+function lstat(place: Place): Stats | undefined {
+  try {
+    return lstatSync(absolute(place), { throwIfNoEntry: false });
+  } catch (error) {
+    // A symlink in an image may hold any name.
+    if (error instanceof Error && 'code' in error && error.code === 'ENAMETOOLONG') return undefined;
+    throw error;
+  }
+}

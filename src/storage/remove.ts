@@ -1,0 +1,121 @@
+/**
+ * Recursive removal by directory descriptors: no symlink is followed, names may be any bytes, trees may be deeper than a path or the
+ * descriptor limit allows.
+ */
+import { closeSync, constants, readdirSync } from 'node:fs';
+import { openAt, renameAt, rmdirAt, unlinkAt } from '../linux/ffi/files.ts';
+import { SystemCallError } from '../linux/ffi/libc.ts';
+import { Pace } from './pace.ts';
+import { pathBytes } from './paths.ts';
+
+/** What to do with a name before it goes; `path` is a byte string below the tree. Returning true means it was moved away. */
+export type BeforeRemoval = (directory: number, name: string, path: string) => boolean;
+
+/** Deeper directories are moved up to the tree's top first, so that descriptors stay few. */
+const maxDepth = 64;
+
+/** Removes whatever is at `path` (absolute), with everything in it. A missing one is right. Yields to the event loop. */
+export async function removeTree(path: string): Promise<void> {
+  const pace = new Pace();
+  for (const _ of removal(-100, Buffer.from(path), undefined)) if (pace.due) await pace.breathe();
+}
+
+/** The same below a directory descriptor, in one go; `before` sees every name that is not a directory. */
+export function removeTreeSync(directory: number, name: string, before?: BeforeRemoval): void {
+  for (const _ of removal(directory, pathBytes(name), before));
+}
+
+function* removal(directory: number, name: Buffer, before: BeforeRemoval | undefined): Generator<void> {
+  if (unlinked(directory, name)) return;
+  const top = openDirectory(directory, name);
+  if (top === undefined) return;
+  try {
+    yield* emptied({ directory: top, top, depth: 0, path: '', before, moved: { count: 0 } });
+  } finally {
+    closeSync(top);
+  }
+  rmdirAt(directory, name);
+}
+
+interface Level {
+  readonly directory: number;
+  readonly top: number;
+  readonly depth: number;
+  readonly path: string;
+  readonly before: BeforeRemoval | undefined;
+  /** Names given to directories that were moved to the top. */
+  readonly moved: { count: number };
+}
+
+function* emptied(level: Level): Generator<void> {
+  // Directories moved up here while their parents are emptied show in the next listing.
+  for (let names = list(level.directory); names.length > 0; names = level.depth === 0 ? list(level.directory) : []) {
+    for (const name of names) {
+      yield* removed(level, name);
+      yield;
+    }
+  }
+}
+
+function* removed(level: Level, name: Buffer): Generator<void> {
+  const { directory, before } = level;
+  const path = `${level.path}${name.toString('latin1')}`;
+  // Most names are files, for which one unlink is all; a hook has to see them first.
+  if (!before && unlinked(directory, name)) return;
+  const inside = openDirectory(directory, name);
+  if (inside === undefined) {
+    if (!before?.(directory, name.toString('latin1'), path)) unlinked(directory, name);
+    return;
+  }
+  try {
+    // A hook needs true paths, and is only used where paths, and so depths, are limited.
+    if (!before && level.depth >= maxDepth) {
+      moveUp(level, name);
+      return;
+    }
+    yield* emptied({ ...level, directory: inside, depth: level.depth + 1, path: `${path}/` });
+  } finally {
+    closeSync(inside);
+  }
+  rmdirAt(directory, name);
+}
+
+function moveUp(level: Level, name: Buffer): void {
+  for (;;) {
+    try {
+      renameAt(level.directory, name, level.top, `.caisson-removal-${level.moved.count++}`);
+      return;
+    } catch (error) {
+      // A name of the tree's own that looks like ours.
+      if (!(error instanceof SystemCallError && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST' || error.code === 'ENOTDIR'))) throw error;
+    }
+  }
+}
+
+/** Names in a directory, as bytes. */
+function list(directory: number): Buffer[] {
+  return readdirSync(`/proc/self/fd/${directory}`, 'buffer') as Buffer[];
+}
+
+/** Undefined for what is missing or not a directory (a symlink is not). */
+function openDirectory(directory: number, name: Buffer): number | undefined {
+  try {
+    return openAt(directory, name, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (error instanceof SystemCallError && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** True when there is nothing (any more); false for a directory. */
+function unlinked(directory: number, name: Buffer): boolean {
+  try {
+    unlinkAt(directory, name);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    if (error.code === 'ENOENT') return true;
+    if (error.code === 'EISDIR') return false;
+    throw error;
+  }
+}

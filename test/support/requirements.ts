@@ -1,0 +1,64 @@
+/**
+ * What a test needs of the machine. A test whose needs are not met is skipped and says why in its name; a need nobody has
+ * heard of is a mistake in the test, and fails.
+ */
+import { test } from 'bun:test';
+import { existsSync, readFileSync } from 'node:fs';
+import { dockerCommands } from './docker-command.ts';
+import { hierarchies } from './cgroups.ts';
+import { apiSpecification } from './paths.ts';
+import { installedPeer, unpackedPeer, type Peer } from './peers.ts';
+import type { EngineKind } from './engine.ts';
+
+/**
+ * The engine that tests run against: Caisson, or with `CAISSON_TEST_ENGINE=dockerd` a real Docker Engine, the newer one of
+ * `DOCKER_PEER_DIR` before the installed one (`CAISSON_TEST_ENGINE=dockerd-installed` takes that).
+ */
+export function engineUnderTest(): EngineKind | undefined {
+  const wanted = process.env.CAISSON_TEST_ENGINE ?? 'caisson';
+  if (wanted === 'caisson') return { name: 'caisson' };
+  const peer = wanted === 'dockerd' ? (unpackedPeer() ?? installedPeer()) : installedPeer();
+  return peer === undefined ? undefined : { name: 'dockerd', peer };
+}
+
+const underTest = engineUnderTest();
+const major = (peer: Peer): number => parseInt(peer.version, 10);
+const cgroupTypes = (): string => readFileSync('/proc/self/mounts', 'utf8');
+
+/** Each need: undefined when it is met, else what is missing. */
+const CHECKS = {
+  root: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
+  engine: () => (underTest === undefined ? 'needs a dockerd to judge' : undefined),
+  'docker-cli': () => (dockerCommands().length > 0 ? undefined : 'needs the docker command'),
+  overlay: () => (readFileSync('/proc/filesystems', 'utf8').includes('overlay') ? undefined : 'needs overlayfs in the kernel'),
+  'cgroup-v1': () => (/ cgroup .*\bmemory\b/.test(cgroupTypes()) ? undefined : 'needs cgroup version 1'),
+  'cgroup-v2': () => (existsSync('/sys/fs/cgroup/cgroup.controllers') ? undefined : 'needs a unified cgroup version 2 hierarchy'),
+  cgroups: () => (hierarchies().length > 0 ? undefined : 'needs a cgroup hierarchy'),
+  /** Behaviour that is Caisson's own, or that no dockerd can show here. */
+  caisson: () => (underTest?.name === 'caisson' ? undefined : 'is about Caisson alone'),
+  /** Behaviour or texts that came after Docker Engine 20.10. */
+  'engine-28': () => (underTest?.name === 'dockerd' && major(underTest.peer) < 28 ? 'is newer than this dockerd' : undefined),
+  'api-specification': () => (existsSync(apiSpecification) ? undefined : "needs Docker's API description beside the checkout"),
+} satisfies Record<string, () => string | undefined>;
+
+export type Requirement = keyof typeof CHECKS;
+
+/** Why tests with these needs cannot run here; undefined when they can. */
+export function missing(...needs: readonly Requirement[]): string | undefined {
+  for (const need of needs) {
+    const check = CHECKS[need];
+    if (check === undefined) throw new Error(`unknown requirement "${need}"; those known are: ${Object.keys(CHECKS).join(', ')}`);
+    const reason = check();
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+export type TestFunction = (name: string, body: () => Promise<void> | void, timeout?: number) => void;
+
+/** `test`, for tests with these needs. */
+export function requires(...needs: readonly Requirement[]): TestFunction {
+  const reason = missing(...needs);
+  if (reason === undefined) return (name, body, timeout) => test(name, body, timeout);
+  return (name, body) => test.skip(`${name} [skipped: ${reason}]`, body);
+}
