@@ -108,10 +108,9 @@ static inline const char *next_string(const char *s)
   return s + strlen(s) + 1;
 }
 
-#define FOR_EACH_STRING(name, list) \
-  for (struct { uint32_t left; const char *at; } each = { (list).count, (list).first }; each.left > 0; \
-       each.left--, each.at = next_string(each.at)) \
-    for (const char *name = each.at, *once = name; once != NULL; once = NULL)
+#define FOR_EACH_STRING(s, list) \
+  const char *s = (list).first; \
+  for (uint32_t s##_index = 0; s##_index < (list).count; s##_index++, s = next_string(s))
 
 struct writer {
   uint8_t *at, *end;

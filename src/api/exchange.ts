@@ -55,16 +55,23 @@ export class Exchange {
    */
   async stream<Item>(source: AsyncIterable<Item>, encode: (item: Item) => string | Uint8Array): Promise<void> {
     const iterator = source[Symbol.asyncIterator]();
-    const left = aborted(this.request.signal);
+    const { signal } = this.request;
+    // Not Promise.race: on a promise that lives as long as the stream it would leave a reaction behind for every item.
+    let leave = (): void => undefined;
+    const onAbort = (): void => leave();
+    signal.addEventListener('abort', onAbort);
     try {
-      for (;;) {
-        const next = await Promise.race([iterator.next(), left.promise]);
+      while (!signal.aborted) {
+        const next = await new Promise<IteratorResult<Item> | undefined>((resolve, reject) => {
+          leave = () => resolve(undefined);
+          iterator.next().then(resolve, reject);
+        });
         if (next === undefined || next.done === true) break;
-        const full = this.response.write(encode(next.value));
-        if (full !== undefined) await full;
+        const behind = this.response.write(encode(next.value));
+        if (behind !== undefined) await behind;
       }
     } finally {
-      left.forget();
+      signal.removeEventListener('abort', onAbort);
       // Not awaited: a generator that waits for its next item would only return after it. Its failure has no one left to hear it.
       iterator.return?.()?.catch(() => undefined);
     }
@@ -83,15 +90,4 @@ export class Exchange {
     const type = !tty && this.version >= 42 ? multiplexedStream : rawStream;
     return this.response.hijack(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
   }
-}
-
-/** A promise that settles with undefined on abort, and a way to stop listening. */
-function aborted(signal: AbortSignal): { promise: Promise<undefined>; forget: () => void } {
-  let onAbort = (): void => undefined;
-  const promise = new Promise<undefined>((resolve) => {
-    onAbort = () => resolve(undefined);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
 }

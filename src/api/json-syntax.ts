@@ -17,6 +17,8 @@ export function findJsonFault(text: string): JsonFault {
     return { kind: 'trailing' };
   } catch (error) {
     if (error instanceof Fault) return { kind: 'syntax', message: error.message };
+    // Nested so deeply that our own stack ends first.
+    if (error instanceof RangeError) return { kind: 'syntax', message: 'exceeded max depth' };
     throw error;
   }
 }

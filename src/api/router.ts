@@ -91,10 +91,8 @@ export function parseTarget(target: string): Target {
   return { path: version === undefined ? path : path.slice(version.length + 2), version, query };
 }
 
-/** The path as gorilla/mux cleans it, or undefined when it is clean: Docker redirects there. */
-export function cleanPath(target: string): string | undefined {
-  const mark = target.indexOf('?');
-  const path = mark === -1 ? target : target.slice(0, mark);
+/** A decoded path as gorilla/mux cleans it, or undefined when it is clean: Docker redirects there. */
+export function cleanPath(path: string): string | undefined {
   if (!path.includes('//') && !path.includes('/.')) return undefined;
   const segments: string[] = [];
   for (const segment of path.split('/')) {
@@ -102,5 +100,5 @@ export function cleanPath(target: string): string | undefined {
     else if (segment !== '' && segment !== '.') segments.push(segment);
   }
   const clean = `/${segments.join('/')}${path.endsWith('/') && segments.length > 0 ? '/' : ''}`;
-  return clean === path ? undefined : clean + (mark === -1 ? '' : target.slice(mark));
+  return clean === path ? undefined : clean;
 }

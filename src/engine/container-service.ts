@@ -15,8 +15,9 @@ import { containerPaths } from './paths.ts';
 import { descendants, listProcesses } from './processes.ts';
 import { pruneContainers } from './prune.ts';
 import { removeContainer } from './remove.ts';
+import { restartContainer } from './restart.ts';
 import { startByRequest } from './start.ts';
-import { killContainer, notRunning, pauseContainer, restartContainer, stopContainer, unpauseContainer } from './stop.ts';
+import { killContainer, notRunning, pauseContainer, stopContainer, unpauseContainer } from './stop.ts';
 import { waitFor } from './wait.ts';
 
 export function createContainerService(context: EngineContext): ContainerService {

@@ -5,18 +5,8 @@ import type { Digest } from '../storage/driver.ts';
 import type { ContainerState } from './container-state.ts';
 import type { ContainerConfig, HostConfig } from './docker-types.ts';
 import type { ContainerExec } from './container-exec.ts';
-
-/** A mount as inspect lists it under `Mounts`, with what a plan needs of it. */
-export interface ContainerMount {
-  readonly Type: string;
-  readonly Name?: string;
-  readonly Source: string;
-  readonly Destination: string;
-  readonly Driver?: string;
-  readonly Mode: string;
-  readonly RW: boolean;
-  readonly Propagation: string;
-}
+import type { LaunchSpec } from './launch-request.ts';
+import type { ResolvedMount } from './spec/mounts.ts';
 
 /** What the database keeps, as JSON. */
 export interface ContainerRecord {
@@ -32,7 +22,8 @@ export interface ContainerRecord {
   readonly topLayer: Digest | null;
   /** The command that runs: entrypoint first. */
   readonly argv: readonly string[];
-  readonly mounts: readonly ContainerMount[];
+  /** Resolved at create; inspect shows them without their details. */
+  readonly mounts: readonly ResolvedMount[];
   restartCount: number;
   /** A person stopped it: `always` does not bring it back until the daemon starts, `unless-stopped` never. */
   manuallyStopped: boolean;
@@ -56,6 +47,8 @@ export class Container {
   readonly record: ContainerRecord;
   /** Present while the container has a process, or its mounts and cgroups are not released yet. */
   shim: Shim | undefined;
+  /** Of the current run; built again from the record when it is missing. */
+  spec: LaunchSpec | undefined;
   /** Set by the first `rm` that gets as far; a second one is refused. */
   removing = false;
   /** Cancels the delay of the restart policy. */

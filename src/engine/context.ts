@@ -4,6 +4,8 @@ import type { CgroupDriver } from '../linux/cgroup/driver.ts';
 import type { Launcher } from '../runtime/shim.ts';
 import type { RootDescription, StorageDriver } from '../storage/driver.ts';
 import type { LocalVolumes } from '../volumes/local-volumes.ts';
+import type { DeviceSource } from './spec/build.ts';
+import type { HostFacts } from './spec/host.ts';
 import type { ContainerRegistry } from './container-registry.ts';
 import type { ContainerExec } from './container-exec.ts';
 import type { EngineSettings } from './settings.ts';
@@ -28,6 +30,9 @@ export interface EngineContext {
   readonly volumes: LocalVolumes;
   readonly launcher: Launcher;
   readonly cgroups: CgroupDriver;
+  /** What was found of the host at start. */
+  readonly host: HostFacts;
+  readonly devices: DeviceSource;
   /** Reads a file of a container's root without mounting it; never out of that root. */
   readonly readFileInRoot: (root: RootDescription, path: string) => Uint8Array | undefined;
   /** Bytes of the regular files below a directory. */

@@ -42,10 +42,15 @@ export function inspectContainer(context: EngineContext, container: Container, w
       Name: context.storage.name,
     },
     ...(withSize ? sizes(context, container) : {}),
-    Mounts: record.mounts,
+    Mounts: shownMounts(container),
     Config: record.config,
     NetworkSettings: networkSettings(container),
   };
+}
+
+/** Mounts without what only a plan needs; tmpfs of `--tmpfs` is in HostConfig alone, as with Docker. */
+export function shownMounts(container: Container): object[] {
+  return container.record.mounts.map(({ details: _details, ...mount }) => mount);
 }
 
 /** Bytes written by the container, and in all (with its image). */

@@ -6,7 +6,7 @@ import type { EngineContext } from './context.ts';
 import type { Filters } from './engine.ts';
 import { matchesLabel } from './events.ts';
 import { humanDuration } from './human-duration.ts';
-import { emptyEndpoint, sizes } from './inspect.ts';
+import { emptyEndpoint, shownMounts, sizes } from './inspect.ts';
 import { parseTime } from './timestamps.ts';
 
 export interface ListRequest {
@@ -33,7 +33,7 @@ export function listContainers(context: EngineContext, request: ListRequest): ob
     if (!showStopped && !isAlive(container.state) && container.state.status !== 'restarting') return false;
     if (before !== undefined && index <= before) return false;
     if (since !== undefined && index >= since) return false;
-    return (ancestors === undefined || ancestors.has(container.record.imageId)) && matches(context, container, filters);
+    return (ancestors === undefined || ancestors.has(container.record.imageId)) && matches(container, filters);
   });
   return (request.limit > 0 ? chosen.slice(0, request.limit) : chosen).map((container) => summary(context, container, request.size));
 }
@@ -77,7 +77,7 @@ function imageMatches(context: EngineContext, id: string, name: string): boolean
   }
 }
 
-function matches(context: EngineContext, container: Container, filters: Filters): boolean {
+function matches(container: Container, filters: Filters): boolean {
   const { record } = container;
   const any = (key: string, test: (value: string) => boolean) => {
     const values = filters[key];
@@ -130,7 +130,7 @@ function summary(context: EngineContext, container: Container, withSize: boolean
     Status: statusText(container),
     HostConfig: { NetworkMode: record.hostConfig.NetworkMode ?? 'default' },
     NetworkSettings: { Networks: network.startsWith('container:') ? {} : { [network]: emptyEndpoint() } },
-    Mounts: record.mounts,
+    Mounts: shownMounts(container),
   };
 }
 

@@ -6,11 +6,10 @@ import type { ExitRecord, Shim } from '../runtime/shim.ts';
 import type { Container } from './container.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
-import { handleExit } from './exit.ts';
 import { containerPaths } from './paths.ts';
-import { startsWithDaemon } from './restart-policy.ts';
-import { startContainer, supervise } from './start.ts';
 import { removeContainer } from './remove.ts';
+import { startsWithDaemon } from './restart-policy.ts';
+import { handleExit, startContainer, supervise } from './start.ts';
 import { nowText } from './timestamps.ts';
 
 export async function reconcile(context: EngineContext): Promise<void> {

@@ -1,13 +1,13 @@
 /** `docker start`: from a record to a running process. */
 import { mkdirSync, rmSync } from 'node:fs';
-import { CaissonError, conflict, notModified, systemError } from '../errors.ts';
+import { CaissonError, conflict, isClass, notModified, systemError } from '../errors.ts';
 import { launchFailure } from '../runtime/launch-error.ts';
-import { LaunchError, type Shim } from '../runtime/shim.ts';
+import { type ExitRecord, LaunchError, type Shim } from '../runtime/shim.ts';
 import { takePendingAttachments } from './attach.ts';
 import type { Container } from './container.ts';
-import { isAlive, zeroTime, endedOf } from './container-state.ts';
+import { endedOf, exitCodeOf, isAlive, zeroTime } from './container-state.ts';
 import type { EngineContext } from './context.ts';
-import { handleExit } from './exit.ts';
+import { recordExit } from './exit.ts';
 import { buildLaunchRequest } from './launch-request.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { containerPaths } from './paths.ts';
@@ -70,6 +70,56 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
   });
 }
 
+/** Records an exit and does what follows: restarted as its policy says, or down for good. */
+export function handleExit(context: EngineContext, container: Container, exit: ExitRecord): void {
+  const delay = recordExit(context, container, exit);
+  if (delay === undefined) staysDown(context, container, exit.exitCode);
+  else scheduleRestart(context, container, delay);
+}
+
+/** Who waits for its end is told, and `--rm` takes effect. */
+function staysDown(context: EngineContext, container: Container, exitCode: number): void {
+  container.settleWaiters(['not-running'], { StatusCode: exitCode });
+  if (container.record.hostConfig.AutoRemove && !container.removing) autoRemove(context, container);
+}
+
+function autoRemove(context: EngineContext, container: Container): void {
+  removeContainer(context, container, { force: true, volumes: true }).catch((error: unknown) => {
+    if (isClass(error, 'conflict') || isClass(error, 'not-found')) return; // somebody removes it already
+    context.logger.error('cannot remove a container that has ended', { container: container.id, error: String(error) });
+  });
+}
+
+function scheduleRestart(context: EngineContext, container: Container, delay: number): void {
+  const timer = setTimeout(() => {
+    container.cancelRestart = undefined;
+    void container.exclusively(() => restartByPolicy(context, container));
+  }, delay);
+  container.cancelRestart = () => {
+    clearTimeout(timer);
+    container.cancelRestart = undefined;
+    giveUpRestart(context, container);
+  };
+}
+
+async function restartByPolicy(context: EngineContext, container: Container): Promise<void> {
+  if (container.state.status !== 'restarting' || container.removing) return;
+  try {
+    await startContainer(context, container);
+  } catch (error) {
+    context.logger.warn('cannot restart a container', { container: container.id, error: String(error) });
+    giveUpRestart(context, container);
+  }
+}
+
+/** From restarting, or from a start that failed, to down. */
+function giveUpRestart(context: EngineContext, container: Container): void {
+  const { record } = container;
+  if (record.state.status === 'restarting') record.state = { ...record.state, status: 'exited' };
+  context.registry.save(container);
+  staysDown(context, container, exitCodeOf(record.state));
+}
+
 /** Records why a start failed, as Docker does, and returns the error for the client. */
 function failedStart(context: EngineContext, container: Container, error: unknown): CaissonError {
   const failure = error instanceof LaunchError
@@ -82,9 +132,7 @@ function failedStart(context: EngineContext, container: Container, error: unknow
     : { ...endedOf(record.state), status: 'exited', exitCode: failure.exitCode, error: message };
   context.registry.save(container);
   if (record.hostConfig.AutoRemove) {
-    void removeContainer(context, container, { force: true, volumes: true }).catch((cause: unknown) => {
-      context.logger.error('cannot remove a container that did not start', { container: container.id, error: String(cause) });
-    });
+    autoRemove(context, container);
   } else {
     container.settleWaiters(['next-exit', 'not-running'], { StatusCode: failure.exitCode, Error: { Message: message } });
   }

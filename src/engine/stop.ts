@@ -1,12 +1,11 @@
 /** Ending, freezing and signalling a container. */
 import { writeFileSync } from 'node:fs';
-import { conflict, isClass, notModified, systemError } from '../errors.ts';
+import { conflict, notModified, systemError } from '../errors.ts';
 import { parseSignal } from '../linux/signals.ts';
 import type { Container } from './container.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { cgroupLayout } from './launch-request.ts';
-import { startContainer } from './start.ts';
 
 const sigkill = 9;
 /** Seconds between the stop signal and SIGKILL when nothing else is said. */
@@ -89,17 +88,6 @@ async function terminate(context: EngineContext, container: Container, signal: n
   const outcome = await Promise.race([container.exitHandled.then(() => 'ended' as const), late]);
   clearTimeout(timer);
   if (outcome === 'late') await killAndWait(context, container);
-}
-
-/** `docker restart`: a container that is down is only started. */
-export async function restartContainer(context: EngineContext, container: Container, options: StopOptions): Promise<void> {
-  try {
-    await stopContainer(context, container, options);
-  } catch (error) {
-    if (!isClass(error, 'not-modified')) throw error;
-  }
-  await startContainer(context, container);
-  context.events.publish('container', 'restart', container.id, container.eventAttributes());
 }
 
 /** `docker pause`. */

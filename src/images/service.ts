@@ -44,7 +44,7 @@ export interface ImageService {
   get(nameOrId: string): Image;
   list(): readonly Image[];
   /** `docker load`: docker-archive (any version) or OCI layout tar, plain, gzip or zstd. Yields progress (`{stream: "Loaded image: …\n"}`). */
-  load(tar: AsyncIterable<Uint8Array>): AsyncIterable<ProgressRecord>;
+  load(tar: AsyncIterable<Uint8Array>, options?: { quiet?: boolean }): AsyncIterable<ProgressRecord>;
   /** `docker save` of one or many names: a docker-archive that is an OCI layout too, as Docker 25+ writes. */
   save(names: readonly string[]): Promise<AsyncIterable<Uint8Array>>;
   /** `docker import`: a root file system tar, plain or compressed. Returns the new image's id. */

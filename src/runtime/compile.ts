@@ -4,7 +4,6 @@
  * The order of operations is a security matter; it follows runc's (libcontainer standard_init_linux.go, rootfs_linux.go,
  * setns_init_linux.go) except where a comment says why not.
  */
-import { systemError } from '../errors.ts';
 import type { CgroupLayout } from '../linux/cgroup/layout.ts';
 import { mountFlag, propagationFlag } from '../linux/mount-flags.ts';
 import { encodeNetlink, loopbackUp } from '../linux/netlink.ts';
@@ -13,9 +12,10 @@ import { compileMounts, Slots } from './compile/mounts.ts';
 import {
   cloneFlags, idMapLines, initNamespaces, isRemapped, namespaceFlag, namespacesOf, prepareNamespaces, type Namespaces,
 } from './compile/namespaces.ts';
-import { op } from './compile/op.ts';
+import { MNT_DETACH, op } from './compile/op.ts';
 import { compilePrivileges, compileRlimits } from './compile/privileges.ts';
 import { prepareRoot, releaseRoot, rootPath, type RootSource } from './compile/root.ts';
+import { compileSysctls } from './compile/sysctls.ts';
 import type { OciConfig, OciNamespaceType, OciProcess } from './oci.ts';
 import type { Operation, Plan } from './plan/operations.ts';
 
@@ -31,8 +31,18 @@ export interface CompileInput {
   readonly cgroup: CgroupLayout;
   /** An assembled filter (struct sock_filter array); null runs unconfined. */
   readonly seccompProgram: Uint8Array | null;
+  /** Mounts that stand on the host while the container runs, where other containers can bind them from. */
+  readonly hostMounts?: readonly HostMount[];
   /** oom_score_adj that the shim begins with; 0 unless the engine itself runs with another. */
   readonly inheritedOomScoreAdj?: number;
+}
+
+/** A file system mounted at a host path, which is made if it is not there. */
+export interface HostMount {
+  readonly target: string;
+  readonly type: string;
+  readonly source: string;
+  readonly data: string;
 }
 
 export interface CompileExecInput {
@@ -65,6 +75,7 @@ export function compileContainer(input: CompileInput): Plan {
       ...(userNamespaceSlot === undefined ? [] : [op('makeUserNamespace', 'the ids that files are shown with', {
         slot: userNamespaceSlot, uidMap: idMapLines(config.linux.uidMappings), gidMap: idMapLines(config.linux.gidMappings),
       })]),
+      ...(input.hostMounts ?? []).flatMap(hostMount),
       ...mounts.prepare,
       ...prepareRoot(root, userNamespaceSlot, layersSlot),
     ],
@@ -78,6 +89,11 @@ export function compileContainer(input: CompileInput): Plan {
 function clone(flags: bigint, cgroup: CgroupLayout): Plan['clone'] {
   return { name: 'clone', reason: 'the container\'s first process, in namespaces of its own', flags, cgroup: cgroup.cloneInto ?? '' };
 }
+
+const hostMount = ({ target, type, source, data }: HostMount): Operation[] => [
+  op('mkdir', 'a place that other containers can bind from', { path: target, mode: 0o700 }),
+  op('mount', 'shared with the containers that join its namespace', { cwd: '/', source, target, type, flags: 0n, data }),
+];
 
 const deviceFilter = ({ deviceProgram }: CgroupLayout): Operation[] =>
   deviceProgram === undefined ? [] : [op('deviceFilter', 'only the devices it is given', deviceProgram)];
@@ -106,7 +122,7 @@ function compileInit(input: CompileInput, namespaces: Namespaces, mounts: readon
       path: process.cwd, mode: 0o755, uid: 0, gid: 0,
     })]),
     ...(process.terminal === true ? [terminal(process, true)] : []),
-    ...compileSysctls(config),
+    ...compileSysctls(config, namespaces),
     ...protectPaths(config),
     op('pivotRoot', 'from here on the host\'s files are out of reach', {}),
     ...compileNames(config, namespaces),
@@ -161,25 +177,6 @@ function terminal({ consoleSize, user }: OciProcess, console: boolean): Operatio
 
 const stdio = ({ user }: OciProcess): Operation => op('stdio', 'its input and output', { uid: user.uid, gid: user.gid });
 
-/**
- * Namespaced sysctls follow the task that opens them, so the host's /proc/sys is the right file, and one that no image can
- * have replaced.
- */
-function compileSysctls(config: OciConfig): Operation[] {
-  return Object.entries(config.linux.sysctl ?? {}).map(([key, data]) => op('writeFile', `sysctl ${key}`, {
-    path: `/proc/sys/${sysctlPath(key)}`, data, create: 0, mode: 0,
-  }));
-}
-
-/** As sysctl(8): dots separate, unless the first separator is a slash (`net/ipv4/conf/eth0.1/forwarding`). */
-function sysctlPath(key: string): string {
-  if (key.split(/[./]/).includes('') || key.includes('..')) throw systemError(`sysctl "${key}" is not a name`);
-  const slash = key.indexOf('/');
-  const dot = key.indexOf('.');
-  const path = slash !== -1 && (dot === -1 || slash < dot) ? key : key.replace(/[./]/g, (separator) => (separator === '.' ? '/' : '.'));
-  return path;
-}
-
 function protectPaths({ root, linux }: OciConfig): Operation[] {
   return [
     ...(linux.readonlyPaths?.length ? [op('readonlyPaths', 'settings of the whole machine', { paths: linux.readonlyPaths })] : []),
@@ -219,12 +216,13 @@ function compileHost(input: CompileInput, namespaces: Namespaces): Operation[] {
 }
 
 /** Executed when the process has ended, and after a launch that failed at any point. */
-function compileRelease({ root, cgroup }: CompileInput, namespaces: Namespaces): Operation[] {
+function compileRelease({ root, cgroup, hostMounts = [] }: CompileInput, namespaces: Namespaces): Operation[] {
   // The end of a pid namespace's first process ends all others; a shared one lives on, and so would they.
   const shared = namespaces.pid.kind !== 'new' && cgroup.directories.length > 0;
   return [
     ...(shared ? [op('killCgroup', 'its processes end with it', { path: cgroup.removals[0] ?? '' })] : []),
     ...releaseRoot(root, isRemapped(namespaces)),
+    ...hostMounts.map(({ target }) => op('unmount', 'nobody is to join it any more', { path: target, flags: MNT_DETACH })),
     ...cgroup.removals.map((path) => op('rmdir', 'nothing is left of it', { path })),
   ];
 }

@@ -34,6 +34,7 @@ export interface StorageDriver {
   readonly name: string;
   /** The layer with this chain id, if present. */
   layer(chainId: Digest): LayerInfo | undefined;
+  layers(): LayerInfo[];
   /**
    * Unpacks an uncompressed layer tar on top of `parent`, and verifies it against `diffId` when given. Idempotent: an existing
    * layer is returned. A failed or interrupted unpack leaves nothing. Rejects with invalid-parameter for a tar that climbs
@@ -42,6 +43,8 @@ export interface StorageDriver {
   unpack(parent: Digest | null, tar: AsyncIterable<Uint8Array>, diffId?: Digest): Promise<LayerInfo>;
   /** The layer as an uncompressed tar again (deterministic). */
   pack(chainId: Digest): AsyncIterable<Uint8Array>;
+  /** Bytes that `pack` gives, without reading the layer's files. */
+  packedSize(chainId: Digest): number;
   /** Removes a layer that no image or root needs any more. */
   removeLayer(chainId: Digest): Promise<void>;
   /**

@@ -74,8 +74,12 @@ export class TarRecordWriter {
     return this.#files++;
   }
 
+  /** Writes what is left. */
   finish(): void {
     this.#flush();
+  }
+
+  close(): void {
     closeSync(this.#fd);
   }
 
@@ -127,6 +131,25 @@ export async function* replayTar(record: string, root: string, replaced: string)
   } finally {
     closeSync(rootFd);
   }
+}
+
+/** Bytes of the archive that a record gives back. */
+export function replayedSize(record: string): number {
+  let total = 0;
+  for (const frame of frames(record)) {
+    for (let at = 0; at < frame.length; ) {
+      if (frame[at] === kinds.bytes) {
+        const length = frame.readUInt32LE(at + 1);
+        total += length;
+        at += 5 + length;
+      } else {
+        const item = fileItem(frame, at);
+        for (const { length } of item.fragments) total += length;
+        at = item.end;
+      }
+    }
+  }
+  return total;
 }
 
 function openBelow(rootFd: number, path: string): number {

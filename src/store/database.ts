@@ -94,3 +94,7 @@ export class Database {
 export function isUniqueViolation(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && (error.errcode === 2067 || error.errcode === 1555);
 }
+
+export function openDatabase(path: string): Database {
+  return new Database(path);
+}

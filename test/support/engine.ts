@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmdirSync, watch } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmdirSync, watch } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -75,6 +75,8 @@ export class RunningEngine {
 
   static async start(kind: EngineKind, options: EngineOptions = {}): Promise<RunningEngine> {
     const scratch = mkdtempSync(path.join(tmpdir(), `${kind.name}-`));
+    // Remapped containers must be able to pass through.
+    chmodSync(scratch, 0o711);
     const namespaces = options.beside?.namespaces ?? (await makeNamespaces(`scratch=${scratch}; ${options.prepare ?? ':'}`));
     const engine = new RunningEngine(kind, scratch, namespaces, options);
     await engine.startDaemon();

@@ -16,7 +16,7 @@ export interface Namespaces {
 
 /** Makes the namespaces, with the loopback interface up; `prepare` is shell run inside first. */
 export async function makeNamespaces(prepare = ':'): Promise<Namespaces> {
-  const script = `set -e; "$0" ip link set lo up; ${prepare}\necho ready; exec "$0" cat >/dev/null`;
+  const script = `set -e; "$0" ip link set lo up; echo 1 >/proc/sys/net/ipv4/ip_forward; ${prepare}\necho ready; exec "$0" cat >/dev/null`;
   const argv = ['--net', '--mount', '--', busybox, 'sh', '-c', script, busybox];
   const holder: ChildProcess = spawn('unshare', argv, { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(holder, 'exit');

@@ -11,6 +11,9 @@ import { TerminalSession } from './terminal.ts';
 
 setDefaultTimeout(90_000);
 
+/** Milliseconds; far above what starting or ending an engine takes. */
+const HOOK_PATIENCE = 90_000;
+
 export class Subject {
   readonly #options: EngineOptions;
   #engine: RunningEngine | undefined;
@@ -81,10 +84,13 @@ export class Subject {
 
   async end(): Promise<void> {
     const engine = this.#engine;
+    if (engine === undefined) return;
+    // A dockerd that ends waits for containers that ignore SIGTERM.
+    if (this.isDockerd) await this.clear();
     this.#engine = undefined;
     this.#client?.close();
-    await engine?.endDaemon('SIGTERM');
-    await engine?.discard();
+    await engine.endDaemon('SIGTERM');
+    await engine.discard();
   }
 }
 
@@ -93,8 +99,8 @@ export function useEngine(options: EngineOptions = {}, ...needs: readonly Requir
   const all: Requirement[] = ['engine', 'root', 'docker-cli', 'overlay', 'cgroups', ...needs];
   const subject = new Subject(options);
   if (missing(...all) === undefined) {
-    beforeAll(() => subject.start());
-    afterAll(() => subject.end());
+    beforeAll(() => subject.start(), HOOK_PATIENCE);
+    afterAll(() => subject.end(), HOOK_PATIENCE);
   }
   return { subject, it: requires(...all), needs: all };
 }

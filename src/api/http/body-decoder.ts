@@ -80,7 +80,7 @@ class ChunkedDecoder implements BodyDecoder {
       if (input.length - at > maxLineBytes) throw new HttpError(400, 'malformed chunked encoding: line too long');
       return at;
     }
-    this.#onLine(input.latin1Slice(at, end));
+    this.#onLine(input.toString('latin1', at, end));
     return end + 2;
   }
 

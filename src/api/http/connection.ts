@@ -76,8 +76,12 @@ export class Connection implements ResponseSink {
     return this.#socket.writable;
   }
 
-  write(data: string | Uint8Array): boolean {
-    return this.#socket.writable ? this.#socket.write(data) : true;
+  get behind(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  write(data: string | Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(data);
   }
 
   drained(): Promise<void> {
@@ -104,6 +108,7 @@ export class Connection implements ResponseSink {
     socket.off('data', this.#onData);
     socket.pause();
     if (early.length > 0) socket.unshift(early);
+    resumeForReader(socket);
     return socket;
   }
 
@@ -156,7 +161,7 @@ export class Connection implements ResponseSink {
       return undefined;
     }
     this.#pending = end + 4 === pending.length ? nothing : pending.subarray(end + 4);
-    return parseHead(pending.latin1Slice(0, end));
+    return parseHead(pending.toString('latin1', 0, end));
   }
 
   #begin(head: RequestHead): void {
@@ -225,11 +230,24 @@ export class Connection implements ResponseSink {
   #feedBody(exchange: Exchange): void {
     const { decoder, request } = exchange;
     if (decoder.done) return;
-    const taken = decoder.decode(this.#pending, exchange.answered ? () => undefined : (data) => request.body.push(data));
-    this.#pending = taken === this.#pending.length ? nothing : this.#pending.subarray(taken);
+    try {
+      const taken = decoder.decode(this.#pending, exchange.answered ? () => undefined : (data) => request.body.push(data));
+      this.#pending = taken === this.#pending.length ? nothing : this.#pending.subarray(taken);
+    } catch (error) {
+      this.#bodyBroken(exchange, error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
     if (!decoder.done) return;
     request.body.finish();
     if (exchange.answered) this.#state = headState;
+  }
+
+  /** The handler, if it reads the body, fails and answers; nothing after this request can be trusted. */
+  #bodyBroken(exchange: Exchange, error: Error): void {
+    this.#inputEnded = true;
+    this.#pending = nothing;
+    exchange.request.body.fail(error);
+    if (exchange.answered) this.#close();
   }
 
   #onEnd = (): void => {
@@ -257,16 +275,7 @@ export class Connection implements ResponseSink {
   /** Answers what is not HTTP, in Docker's JSON form, and closes. */
   #refuse(error: unknown): void {
     if (!(error instanceof HttpError)) this.#options.onHandlerFault(error);
-    const state = this.#state;
-    if (state.kind === 'exchange') {
-      state.request.body.fail(error instanceof Error ? error : new Error(String(error)));
-      if (!state.answered) {
-        // The handler reads the failing body and answers; nothing after this request can be trusted.
-        this.#inputEnded = true;
-        this.#pending = nothing;
-        return;
-      }
-    } else if (state.kind === 'head') {
+    if (this.#state.kind === 'head') {
       const status = error instanceof HttpError ? error.status : 500;
       const message = error instanceof HttpError ? error.message : 'internal error';
       const mode = { httpMinor: 1, keepAlive: false, headOnly: false, commonHeaders: this.#options.commonHeaders } as const;
@@ -308,4 +317,14 @@ export class Connection implements ResponseSink {
     this.#pauses = 0;
     this.#socket.resume();
   }
+}
+
+/** A paused stream stays paused when someone listens for its data, unlike a fresh one. The session need not know that it is not fresh. */
+function resumeForReader(socket: Socket): void {
+  const onListener = (event: string | symbol): void => {
+    if (event !== 'data') return;
+    socket.off('newListener', onListener);
+    process.nextTick(() => socket.resume());
+  };
+  socket.on('newListener', onListener);
 }

@@ -7,8 +7,9 @@ export type ResponseHeaders = Readonly<Record<string, string>>;
 
 /** Where a response's bytes go: its connection. */
 export interface ResponseSink {
-  /** False when the peer is behind: wait for `drained`. */
-  write(data: string | Uint8Array): boolean;
+  write(data: string | Uint8Array): void;
+  /** True when the peer is behind: wait for `drained`. */
+  readonly behind: boolean;
   /** Settles when buffered bytes have left; rejects with ClientGone when they never will. */
   drained(): Promise<void>;
   readonly writable: boolean;
@@ -30,12 +31,17 @@ export interface ResponseMode {
 
 type State = 'fresh' | 'streaming' | 'done' | 'hijacked';
 
-/** One response: whole in one write, or streamed with every write flushed. */
+/** Bytes of a streamed response that are gathered before they are written at once. */
+const maxBatchBytes = 64 * 1024;
+
+/** One response: whole in one write, or streamed, where what is written in one turn of the event loop leaves together at its end. */
 export class HttpResponse {
   readonly #sink: ResponseSink;
   readonly #mode: ResponseMode;
   #state: State = 'fresh';
   #keepAlive: boolean;
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
 
   constructor(sink: ResponseSink, mode: ResponseMode) {
     this.#sink = sink;
@@ -79,7 +85,7 @@ export class HttpResponse {
   }
 
   /**
-   * Sends a piece of a started response.
+   * Sends a piece of a started response; the caller leaves the bytes alone from then on.
    * @returns undefined, or, when the client is behind, a promise to wait for
    * @throws ClientGone, directly or from the promise
    */
@@ -87,12 +93,19 @@ export class HttpResponse {
     this.#expect('streaming');
     if (!this.#sink.writable) throw new ClientGone();
     if (this.#mode.headOnly || data.length === 0) return undefined;
-    return this.#sink.write(this.#mode.httpMinor === 0 ? data : chunk(data)) ? undefined : this.#sink.drained();
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    // A log of a million lines is not a million system calls: ticks run when all that is ready has been written.
+    if (this.#batch.length === 0) process.nextTick(() => this.#flush());
+    this.#batch.push(bytes);
+    this.#batchBytes += bytes.length;
+    if (this.#batchBytes >= maxBatchBytes) this.#flush();
+    return this.#sink.behind ? this.#sink.drained() : undefined;
   }
 
   /** Ends a started response. */
   end(): void {
     this.#expect('streaming');
+    this.#flush();
     this.#state = 'done';
     if (this.#mode.httpMinor === 1 && !this.#mode.headOnly) this.#sink.write('0\r\n\r\n');
   }
@@ -100,6 +113,7 @@ export class HttpResponse {
   /** Breaks a started response off, so that the client does not take it for whole. */
   breakOff(): void {
     this.#expect('streaming');
+    this.#flush();
     this.#state = 'done';
     this.#keepAlive = false;
   }
@@ -110,6 +124,17 @@ export class HttpResponse {
     this.#state = 'hijacked';
     this.#sink.write(head);
     return this.#sink.hijack();
+  }
+
+  #flush(): void {
+    if (this.#batch.length === 0) return;
+    const batch = this.#batch;
+    const size = this.#batchBytes;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    // One chunk, in one piece so that it leaves in one packet.
+    if (this.#mode.httpMinor === 1) this.#sink.write(Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`, 'latin1'), ...batch, crlf]));
+    else this.#sink.write(Buffer.concat(batch, size));
   }
 
   #head(status: number, headers: ResponseHeaders, framing: string): string {
@@ -124,12 +149,6 @@ export class HttpResponse {
   #expect(state: State): void {
     if (this.#state !== state) throw new Error(`response is ${this.#state}, not ${state}`);
   }
-}
-
-/** One chunk of a chunked body, in one piece so that it leaves in one packet. */
-function chunk(data: string | Uint8Array): string | Uint8Array {
-  if (typeof data === 'string') return `${Buffer.byteLength(data).toString(16)}\r\n${data}\r\n`;
-  return Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`, 'latin1'), data, crlf]);
 }
 
 const crlf = Buffer.from('\r\n');

@@ -10,6 +10,8 @@ export interface Column<Item> {
 export interface Listing<Item> {
   /** Every field a template may name. */
   readonly columns: Readonly<Record<string, Column<Item>>>;
+  /** Fields that take an argument, for templates only: `.Label "name"`. */
+  readonly methods?: Readonly<Record<string, (item: Item, argument: string) => string>>;
   /** The fields of the default table, in order. */
   readonly table: readonly string[];
 }
@@ -45,12 +47,13 @@ async function printTemplate<Item>(listing: Listing<Item>, items: readonly Item[
   const tabular = format.startsWith('table ');
   const template = new Template(tabular ? format.slice(6).trim() : format);
   if (!tabular) {
-    print(items.map((item) => `${template.execute(rowOf(listing, item))}\n`).join(''));
+    print(items.map((item) => `${template.execute(templateRow(listing, item))}\n`).join(''));
     return;
   }
   const headers: Record<string, string> = {};
   for (const [name, column] of Object.entries(listing.columns)) headers[name] = column.header;
-  const lines = [template.execute(headers), ...items.map((item) => template.execute(rowOf(listing, item)))];
+  for (const name of Object.keys(listing.methods ?? {})) methodField(headers, name, (argument) => argument);
+  const lines = [template.execute(headers), ...items.map((item) => template.execute(templateRow(listing, item)))];
   print(table(lines.map((line) => line.split('\t'))));
 }
 
@@ -59,4 +62,15 @@ function rowOf<Item>(listing: Listing<Item>, item: Item): Record<string, string>
   const row: Record<string, string> = {};
   for (const name of Object.keys(listing.columns).sort()) row[name] = (listing.columns[name] as Column<Item>).value(item);
   return row;
+}
+
+/** The same row with the fields that take arguments, which JSON does not show. */
+function templateRow<Item>(listing: Listing<Item>, item: Item): Record<string, string> {
+  const row = rowOf(listing, item);
+  for (const [name, method] of Object.entries(listing.methods ?? {})) methodField(row, name, (argument) => method(item, argument));
+  return row;
+}
+
+function methodField(row: object, name: string, value: (argument: string) => string): void {
+  Object.defineProperty(row, name, { value, enumerable: false });
 }

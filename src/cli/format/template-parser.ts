@@ -4,7 +4,9 @@ export type Expression =
   | { readonly kind: 'literal'; readonly value: unknown }
   /** `.A.B`, `$x.A`, `(pipeline).A`: a base and a path. `base` undefined is the dot. */
   | { readonly kind: 'path'; readonly base: string | Expression | undefined; readonly path: readonly string[] }
-  | { readonly kind: 'call'; readonly name: string; readonly args: readonly Expression[] };
+  | { readonly kind: 'call'; readonly name: string; readonly args: readonly Expression[] }
+  /** `.Label "name"`: a field that takes arguments. */
+  | { readonly kind: 'method'; readonly target: Expression; readonly args: readonly Expression[] };
 
 export type Node =
   | { readonly kind: 'text'; readonly text: string }
@@ -168,9 +170,13 @@ function command(cursor: Cursor, piped: Expression | undefined): Expression {
     if (piped !== undefined) args.push(piped);
     return { kind: 'call', name: first, args };
   }
-  const value = operand(cursor);
-  if (!atEnd(cursor) || piped !== undefined) throw new Error(`can't give argument to non-function ${first}`);
-  return value;
+  const target = operand(cursor);
+  const args: Expression[] = [];
+  while (!atEnd(cursor)) args.push(operand(cursor));
+  if (piped !== undefined) args.push(piped);
+  if (args.length === 0) return target;
+  if (target.kind !== 'path') throw new Error(`can't give argument to non-function ${first}`);
+  return { kind: 'method', target, args };
 }
 
 function atEnd(cursor: Cursor): boolean {

@@ -84,6 +84,11 @@ class Execution {
         const base = this.#base(expression.base, dot, strict);
         return walk(base, expression.path, strict && base === this.#root);
       }
+      case 'method': {
+        const target = this.#value(expression.target, dot, strict);
+        if (typeof target !== 'function') throw new Error('template: :1: a field has arguments but is no function');
+        return (target as TemplateFunction)(...expression.args.map((argument) => this.#value(argument, dot, strict)));
+      }
       case 'call':
         return call(expression.name, expression.args.map((argument) => this.#value(argument, dot, strict)));
     }

@@ -10,7 +10,8 @@ import { ResponseParser, type ResponseHead } from './response-parser.ts';
 export type Address = { readonly path: string } | { readonly host: string; readonly port: number };
 
 export interface RequestOptions {
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** Undefined, false and empty values are left out; true is sent as 1, an array as many times as it has members. */
+  readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   /** Sent as JSON. */
   readonly json?: unknown;
   /** Sent chunked, as it comes. */
@@ -268,7 +269,8 @@ function queryString(query: RequestOptions['query']): string {
   let text = '';
   for (const [name, value] of Object.entries(query)) {
     if (value === undefined || value === '' || value === false) continue;
-    text += `${text === '' ? '?' : '&'}${name}=${value === true ? '1' : encodeURIComponent(String(value))}`;
+    const items = Array.isArray(value) ? (value as readonly string[]) : [value === true ? '1' : String(value)];
+    for (const item of items) text += `${text === '' ? '?' : '&'}${name}=${encodeURIComponent(item)}`;
   }
   return text;
 }

@@ -81,21 +81,20 @@ function abiRanges(seccomp: Seccomp, abi: Abi): DecisionRange[] {
   for (const number of [...decisions.keys()].sort((a, b) => a - b)) {
     ranges.push({ first: number, decision: decisions.get(number) as Decision }, { first: number + 1, decision: always(otherwise) });
   }
-  const newest = newestKnown(seccomp, abi);
+  const newest = newestKnown(seccomp, abi, decisions);
   if (newest === undefined || isPermissive(seccomp.defaultAction) || otherwise === enosys) return ranges;
-  const end = ranges.findIndex((range) => range.first > newest);
-  ranges[end] = { first: newest + 1, decision: always(enosys) };
-  if (Number.isFinite(abi.privateFrom) && !ranges.some((range) => range.first === abi.privateFrom)) {
-    ranges.push({ first: abi.privateFrom, decision: always(otherwise) });
-    ranges.sort((a, b) => a.first - b.first);
-  }
-  return ranges;
+  ranges.push({ first: newest + 1, decision: always(enosys) });
+  if (Number.isFinite(abi.privateFrom)) ranges.push({ first: abi.privateFrom, decision: decisions.get(abi.privateFrom) ?? always(otherwise) });
+  // Stable: of two ranges that begin at the same number, the later one counts.
+  return ranges.sort((a, b) => a.first - b.first);
 }
 
 /** The highest number of a call that the rules name: what is above is newer than the profile (runc answers ENOSYS for it too). */
-function newestKnown(seccomp: Seccomp, abi: Abi): number | undefined {
+function newestKnown(seccomp: Seccomp, abi: Abi, decisions: ReadonlyMap<number, Decision>): number | undefined {
   const table = syscallTable(abi);
   let newest: number | undefined;
+  // Calls that say what happens anyway have no decision, and carriers of others have one and no name.
+  for (const number of decisions.keys()) if (number < abi.privateFrom && number > (newest ?? -1)) newest = number;
   for (const { names } of seccomp.syscalls ?? []) {
     for (const name of names) {
       const number = table.get(name);

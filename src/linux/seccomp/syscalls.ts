@@ -40,7 +40,7 @@ const multiplexedOfI386: Abi['multiplexed'] = Object.fromEntries([
 ]);
 
 const abis: Readonly<Record<Abi['name'], Abi>> = {
-  SCMP_ARCH_X86_64: { name: 'SCMP_ARCH_X86_64', auditArch: 0xc000003e, base: 0, privateFrom: x32Bit, multiplexed: {} },
+  SCMP_ARCH_X86_64: { name: 'SCMP_ARCH_X86_64', auditArch: 0xc000003e, base: 0, privateFrom: none, multiplexed: {} },
   SCMP_ARCH_X32: { name: 'SCMP_ARCH_X32', auditArch: 0xc000003e, base: x32Bit, privateFrom: none, multiplexed: {} },
   SCMP_ARCH_X86: { name: 'SCMP_ARCH_X86', auditArch: 0x40000003, base: 0, privateFrom: none, multiplexed: multiplexedOfI386 },
   SCMP_ARCH_AARCH64: { name: 'SCMP_ARCH_AARCH64', auditArch: 0xc00000b7, base: 0, privateFrom: none, multiplexed: {} },

@@ -73,7 +73,7 @@ function mountOnScratch(mount: OciMount, options: MountOptions, slot: number, sc
 }
 
 function compileMount(mount: OciMount, context: MountContext): CompiledMounts {
-  const options = parseMountOptions(mount.options);
+  const options = parseMountOptions(mount.options ?? []);
   const reason = reasonFor(mount);
   const common = {
     target: mount.destination, attributes: BigInt(options.attributesSet | options.recursiveSet),

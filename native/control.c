@@ -1,0 +1,403 @@
+/* Connections to the shim: who they are, and what a daemon asks and is told. The picture of it stands in protocol.h. */
+#include "shim.h"
+#include "sys.h"
+#include <signal.h>
+#include <sys/socket.h>
+
+struct connection connections[MAX_CONNECTIONS];
+
+/* ---- answers ---------------------------------------------------------------------------------------------------------- */
+
+static uint8_t message_buffer[16384];
+
+static struct writer message_begin(void)
+{
+  return (struct writer){ message_buffer + 8, message_buffer + sizeof message_buffer, false };
+}
+
+/* Sends what was written. A daemon that leaves so much unread that it does not fit is let go: it can ask again. */
+static bool message_send(struct connection *to, const struct writer *w, uint32_t type)
+{
+  uint32_t header[2] = { (uint32_t)(w->at - message_buffer) - 8, type };
+  if (to == NULL || to->kind != CONNECTION_CONTROL || w->overflow)
+    return false;
+  memcpy(message_buffer, header, sizeof header);
+  size_t size = (size_t)(w->at - message_buffer);
+  if (send(to->source.fd, message_buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size)
+    return true;
+  connection_close(to);
+  return false;
+}
+
+#define SEND(to, kind, number, ...) \
+  ({ \
+    struct writer w = message_begin(); \
+    const struct reply_##kind reply = { __VA_ARGS__ }; \
+    encode_reply_##kind(&w, &reply); \
+    message_send(to, &w, number); \
+  })
+
+static bool send_to_all(const struct writer *w, uint32_t type)
+{
+  bool taken = false;
+  for (int i = 0; i < MAX_CONNECTIONS; i++)
+    if (connections[i].kind == CONNECTION_CONTROL)
+      taken |= message_send(&connections[i], w, type);
+  return taken;
+}
+
+void send_started(struct process *p)
+{
+  SEND(p->requester, started, REPLY_STARTED, p->request, (uint32_t)p->pid);
+  p->requester = NULL;
+}
+
+void send_failed(struct connection *to, uint32_t request, uint32_t section, int32_t index, int error, const char *object)
+{
+  SEND(to, failed, REPLY_FAILED, request, section, index, (uint32_t)error, object);
+}
+
+static struct writer write_exited(const struct process *p)
+{
+  struct writer w = message_begin();
+  const struct reply_exited reply = { p->id, p->exit.code, p->exit.signal, p->exit.oom_killed, p->exit.finished_at };
+  encode_reply_exited(&w, &reply);
+  return w;
+}
+
+bool send_exited(const struct process *p)
+{
+  struct writer w = write_exited(p);
+  return send_to_all(&w, REPLY_EXITED);
+}
+
+void send_released(void)
+{
+  struct writer w = message_begin();
+  send_to_all(&w, REPLY_RELEASED);
+}
+
+/* What a daemon that has been restarted has to know: who runs, and, as messages of their own, who has ended meanwhile. */
+static void send_hello(struct connection *to)
+{
+  static char ids[MAX_PROCESSES * ID_SIZE];
+  uint32_t pids[MAX_PROCESSES], count = 0;
+  struct text text = TEXT(ids);
+  for (int i = 1; i < MAX_PROCESSES; i++) {
+    const struct process *p = &processes[i];
+    if (p->state == PROCESS_FREE || p->state == PROCESS_STARTING)
+      continue;
+    text_add(&text, p->id);
+    text.at++; /* keep its NUL */
+    pids[count++] = (uint32_t)p->pid;
+  }
+  SEND(to, hello, REPLY_HELLO, (uint32_t)getpid(), (uint32_t)processes[0].pid, container.exit_record_path,
+       { count, ids }, { count, (const uint8_t *)pids });
+  for (int i = 0; i < MAX_PROCESSES; i++) {
+    struct process *p = &processes[i];
+    if (p->state != PROCESS_FINISHED)
+      continue;
+    struct writer w = write_exited(p);
+    if (message_send(to, &w, REPLY_EXITED) && i > 0)
+      p->state = PROCESS_FREE;
+  }
+}
+
+/* ---- requests --------------------------------------------------------------------------------------------------------- */
+
+static bool copy_text(char *out, size_t size, const char *from)
+{
+  struct text text = { out, out, out + size - 1, false };
+  text_add(&text, from);
+  return !text.overflow;
+}
+
+/* The release section outlives the rest of the plan. */
+static bool keep_release(const struct section *release)
+{
+  size_t size = (size_t)(release->end - release->start);
+  uint8_t *copy = size > 0 ? pages_alloc(size) : NULL;
+  if (size > 0 && copy == NULL)
+    return false;
+  if (size > 0)
+    memcpy(copy, release->start, size);
+  container.release = (struct section){ release->count, copy, copy + size };
+  return true;
+}
+
+/* Takes the connection's message over: it belongs to the process that is started from it. */
+static struct process_request take_message(struct connection *c)
+{
+  struct process_request request = { .message = c->message, .message_size = c->message_size, .requester = c };
+  c->message = NULL;
+  return request;
+}
+
+static void request_launch(struct connection *c, struct reader *r)
+{
+  struct request_launch launch;
+  struct plan plan;
+  if (!decode_request_launch(r, &launch) || container.id[0] != 0 || !plan_read(&plan, launch.plan.data, launch.plan.size)) {
+    connection_close(c);
+    return;
+  }
+  bool fits = copy_text(container.id, sizeof container.id, launch.id)
+    && copy_text(container.exit_record_path, sizeof container.exit_record_path, launch.exit_record_path)
+    && copy_text(container.oom_events_path, sizeof container.oom_events_path, launch.oom_events_path)
+    && copy_text(container.socket_path, sizeof container.socket_path, launch.socket_path)
+    && keep_release(&plan.release);
+  container.stall_ms = launch.stall_ms;
+  int error = fits ? 0 : -ENAMETOOLONG;
+  if (error == 0 && launch.log_path[0] != 0)
+    error = log_open(launch.log_path, launch.log_max_size, launch.log_max_files);
+  if (error < 0) {
+    shim_release();
+    send_failed(c, launch.request, SECTION_PREPARE, -1, -error, launch.log_path);
+    shim_finish();
+    return;
+  }
+  struct process_request request = take_message(c);
+  request.id = ""; /* the container is what no exec is named */
+  request.stdio = launch.stdio;
+  request.expected = launch.expected;
+  request.request = launch.request;
+  request.plan = launch.plan;
+  process_start(&request);
+}
+
+static void request_exec(struct connection *c, struct reader *r)
+{
+  struct request_exec exec;
+  if (!decode_request_exec(r, &exec) || exec.id[0] == 0) {
+    connection_close(c);
+    return;
+  }
+  int error = processes[0].state != PROCESS_RUNNING ? ESRCH : process_find(exec.id) != NULL ? EEXIST : 0;
+  if (error != 0) {
+    send_failed(c, exec.request, SECTION_PREPARE, -1, error, exec.id);
+    return;
+  }
+  struct process_request request = take_message(c);
+  request.id = exec.id;
+  request.stdio = exec.stdio;
+  request.expected = exec.expected;
+  request.request = exec.request;
+  request.plan = exec.plan;
+  process_start(&request);
+}
+
+static void request_signal(struct connection *c, struct reader *r)
+{
+  struct request_signal signal;
+  if (!decode_request_signal(r, &signal)) {
+    connection_close(c);
+    return;
+  }
+  struct process *p = process_find(signal.target);
+  bool alive = p != NULL && (p->state == PROCESS_RUNNING || p->state == PROCESS_STARTING) && p->pidfd.fd >= 0;
+  int error = alive ? -sys_pidfd_send_signal(p->pidfd.fd, (int)signal.signal) : ESRCH;
+  SEND(c, done, REPLY_DONE, signal.request, (uint32_t)error);
+}
+
+static void request_resize(struct connection *c, struct reader *r)
+{
+  struct request_resize resize;
+  if (!decode_request_resize(r, &resize)) {
+    connection_close(c);
+    return;
+  }
+  struct process *p = process_find(resize.target);
+  int error = p == NULL ? ESRCH : relay_resize(p, resize.columns, resize.rows);
+  SEND(c, done, REPLY_DONE, resize.request, (uint32_t)error);
+}
+
+static void request_release(struct connection *c, struct reader *r)
+{
+  struct request_release release;
+  struct reader inner;
+  struct section section;
+  bool valid = decode_request_release(r, &release) && container.id[0] == 0;
+  if (valid) {
+    inner = (struct reader){ release.section.data, release.section.data + release.section.size };
+    valid = section_read(&section, &inner) && keep_release(&section);
+  }
+  if (valid)
+    shim_finish();
+  else
+    connection_close(c);
+}
+
+static void attach_to(struct connection *c, struct process *p)
+{
+  c->process = p;
+  c->deadline = 0;
+  client_begin(c);
+  if (p->expected > 0 && --p->expected == 0)
+    process_update(p);
+}
+
+static void request_attach(struct connection *c, struct reader *r)
+{
+  struct request_attach attach;
+  if (!decode_request_attach(r, &attach) || !copy_text(c->target, sizeof c->target, attach.target)) {
+    connection_close(c);
+    return;
+  }
+  c->streams = attach.streams & (STREAM_STDIN | STREAM_STDOUT | STREAM_STDERR);
+  pages_free(c->message, c->message_size);
+  c->message = NULL;
+  struct process *p = process_find(c->target);
+  if (p != NULL && p->state == PROCESS_FINISHED) {
+    connection_close(c);
+  } else if (p != NULL) {
+    attach_to(c, p);
+  } else {
+    /* The launch or the exec that this is for comes on another connection, and may come later. */
+    c->kind = CONNECTION_PARKED;
+    c->deadline = monotonic_ms() + LIMIT_EXPECT_MS;
+    watch(&c->source, 0);
+  }
+}
+
+void connection_unpark(struct process *p)
+{
+  for (int i = 0; i < MAX_CONNECTIONS; i++)
+    if (connections[i].kind == CONNECTION_PARKED && strcmp(connections[i].target, p->id) == 0)
+      attach_to(&connections[i], p);
+}
+
+static void message_dispatch(struct connection *c, uint32_t type)
+{
+  struct reader r = { c->message, c->message + c->message_size };
+  if (c->kind == CONNECTION_NEW) {
+    if (type == REQUEST_ATTACH) {
+      request_attach(c, &r);
+    } else if (type == REQUEST_CONTROL) {
+      c->kind = CONNECTION_CONTROL;
+      send_hello(c);
+    } else {
+      connection_close(c);
+    }
+    return;
+  }
+  switch (type) {
+  case REQUEST_LAUNCH: request_launch(c, &r); break;
+  case REQUEST_EXEC: request_exec(c, &r); break;
+  case REQUEST_SIGNAL: request_signal(c, &r); break;
+  case REQUEST_RESIZE: request_resize(c, &r); break;
+  case REQUEST_RELEASE: request_release(c, &r); break;
+  default: connection_close(c);
+  }
+}
+
+/* ---- connections ------------------------------------------------------------------------------------------------------ */
+
+void connection_close(struct connection *c)
+{
+  source_close(&c->source);
+  pages_free(c->message, c->message_size);
+  pages_free(c->pending, PENDING_SIZE);
+  for (int i = 0; i < MAX_PROCESSES; i++) {
+    if (processes[i].requester != c)
+      continue;
+    processes[i].requester = NULL;
+    processes[i].expected = 0; /* the daemon that announced attachments has gone */
+    process_update(&processes[i]);
+  }
+  memset(c, 0, sizeof *c);
+  c->source.fd = -1;
+}
+
+/* Reads up to `size` bytes into place; how many, 0 when there are none now, -1 at the end. */
+static ssize_t receive(struct connection *c, void *out, size_t size)
+{
+  ssize_t n = recv(c->source.fd, out, size, MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    return 0;
+  return n > 0 ? n : -1;
+}
+
+/* Reads exactly one message at a time: what follows an `attach` is the process's input and stays in the socket. */
+static void message_ready(struct source *source, uint32_t events)
+{
+  struct connection *c = (struct connection *)source;
+  (void)events;
+  if (c->message == NULL) {
+    ssize_t n = receive(c, c->header + c->have, sizeof c->header - c->have);
+    if (n < 0)
+      connection_close(c);
+    if (n <= 0 || (c->have += (size_t)n) < sizeof c->header)
+      return;
+    uint32_t size;
+    memcpy(&size, c->header, sizeof size);
+    c->have = 0;
+    c->message_size = size;
+    c->message = size > LIMIT_MAX_MESSAGE ? NULL : pages_alloc(size == 0 ? 1 : size);
+    if (c->message == NULL) {
+      connection_close(c);
+      return;
+    }
+  }
+  if (c->have < c->message_size) {
+    ssize_t n = receive(c, c->message + c->have, c->message_size - c->have);
+    if (n < 0)
+      connection_close(c);
+    if (n <= 0 || (c->have += (size_t)n) < c->message_size)
+      return;
+  }
+  uint32_t type;
+  memcpy(&type, c->header + 4, sizeof type);
+  c->have = 0;
+  message_dispatch(c, type);
+  /* Unless the connection has gone, or a process has taken the message over. */
+  pages_free(c->message, c->message_size);
+  c->message = NULL;
+}
+
+static struct connection *connection_new(int fd, enum connection_kind kind)
+{
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    struct connection *c = &connections[i];
+    if (c->kind != CONNECTION_FREE)
+      continue;
+    memset(c, 0, sizeof *c);
+    c->kind = kind;
+    c->source = (struct source){ fd, 0, message_ready };
+    watch(&c->source, EPOLLIN);
+    return c;
+  }
+  close(fd);
+  return NULL;
+}
+
+void connection_adopt(int fd)
+{
+  connection_new(fd, CONNECTION_CONTROL);
+}
+
+/* The socket's directory lets only its owner in; that the kernel says the same of the peer costs nothing to ask. */
+static bool is_trusted(int fd)
+{
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+}
+
+void connection_accept(struct source *listener, uint32_t events)
+{
+  (void)events;
+  for (;;) {
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+      return;
+    if (!is_trusted(fd)) {
+      close(fd);
+      continue;
+    }
+    struct connection *c = connection_new(fd, CONNECTION_NEW);
+    if (c != NULL)
+      message_ready(&c->source, EPOLLIN); /* its header was most likely sent together with the connection */
+    if (c != NULL && c->kind == CONNECTION_NEW)
+      message_ready(&c->source, EPOLLIN);
+  }
+}

@@ -1,0 +1,225 @@
+/* Operations on namespaces, and on the mounts and user namespaces kept in slots. */
+#include "plan.h"
+#include "sys.h"
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* What the shim may change for a child and change back afterwards: it stays in all of its own namespaces itself. */
+#define CHILDREN_ONLY ((uint64_t)(CLONE_NEWPID | CLONE_NEWTIME))
+
+/* The namespaces of another kind are for the new process alone: the shim would never get its own ones back. */
+static bool may_change(struct runner *run, uint64_t flags)
+{
+  if (run->section == SECTION_INIT)
+    return true;
+  if (run->section != SECTION_PREPARE || (flags & ~CHILDREN_ONLY) != 0)
+    return false;
+  run->children_moved = true;
+  return true;
+}
+
+int do_setns(struct runner *run, const struct op_setns *op)
+{
+  if (!on_host(run))
+    return -EPERM;
+  if (!may_change(run, op->type))
+    return -EINVAL;
+  CLOSE int fd = open(op->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0)
+    return about(run, op->path, -errno);
+  return about(run, op->path, result(setns(fd, (int)op->type)));
+}
+
+int do_enter(struct runner *run, const struct op_enter *op)
+{
+  if (run->container < 0 || !may_change(run, op->flags))
+    return -EINVAL;
+  /*
+   * From here on the process is visible to the container's. It is not dumpable (main.c), so that none of them, not even its
+   * root, can trace it or open its descriptors before execve (CVE-2016-9962).
+   */
+  int error = result(setns(run->container, (int)op->flags));
+  if (error == 0 && run->section == SECTION_INIT && (op->flags & CLONE_NEWNS) != 0) {
+    run->pivoted = true;
+    close_fd(&run->root);
+    run->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    error = run->root < 0 ? -errno : 0;
+  }
+  return about(run, "namespaces of the container", error);
+}
+
+int do_unshare(struct runner *run, const struct op_unshare *op)
+{
+  if (!may_change(run, op->flags))
+    return -EINVAL;
+  return result(syscall(SYS_unshare, (unsigned long)op->flags));
+}
+
+int do_sync(struct runner *run, const struct op_sync *op)
+{
+  (void)op;
+  if (run->section != SECTION_INIT)
+    return -EINVAL;
+  char word = STATUS_SYNC;
+  if (send(run->status, &word, 1, MSG_NOSIGNAL) != 1)
+    return -errno;
+  ssize_t got;
+  do
+    got = recv(run->status, &word, 1, 0);
+  while (got < 0 && errno == EINTR);
+  /* No answer: the host section failed, which the shim reports itself, or the shim is gone. */
+  return got == 1 && word == STATUS_GO ? 0 : -ECANCELED;
+}
+
+int do_setsid(struct runner *run, const struct op_setsid *op)
+{
+  (void)op;
+  if (run->section != SECTION_INIT)
+    return -EINVAL;
+  return result(setsid());
+}
+
+int do_session_keyring(struct runner *run, const struct op_session_keyring *op)
+{
+  enum { JOIN_SESSION_KEYRING = 1 };
+  int error = result(syscall(SYS_keyctl, JOIN_SESSION_KEYRING, op->name));
+  return error == -ENOSYS || error == -EPERM ? 0 : about(run, op->name, error);
+}
+
+/* rtnetlink(7): messages are 4-byte aligned, each with this header. */
+struct netlink_header {
+  uint32_t length;
+  uint16_t type, flags;
+  uint32_t sequence, port;
+};
+enum { NETLINK_FAMILY_ROUTE = 0, NETLINK_ERROR = 2, NETLINK_FLAG_ACK = 4 };
+
+/* Waits for the acknowledgement of one message, past what else may come before it. */
+static int netlink_acknowledged(int fd, uint32_t sequence)
+{
+  struct {
+    struct netlink_header header;
+    int32_t error;
+    char rest[4096];
+  } answer;
+  for (;;) {
+    ssize_t size = recv(fd, &answer, sizeof answer, 0);
+    if (size < 0 && errno == EINTR)
+      continue;
+    if (size < 0)
+      return -errno;
+    if ((size_t)size < offsetof(typeof(answer), rest))
+      return -EBADMSG;
+    if (answer.header.type == NETLINK_ERROR && answer.header.sequence == sequence)
+      return answer.error;
+  }
+}
+
+int do_netlink(struct runner *run, const struct op_netlink *op)
+{
+  CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_FAMILY_ROUTE);
+  if (fd < 0)
+    return -errno;
+  struct reader r = { op->messages.data, op->messages.data + op->messages.size };
+  while (reader_left(&r) > 0) {
+    struct netlink_header header;
+    const uint8_t *message = r.at;
+    if (!take_raw(&r, &header, sizeof header) || header.length < sizeof header || reader_left(&r) < header.length - sizeof header)
+      return about(run, "netlink message", -EBADMSG);
+    size_t padded = (header.length + 3u) & ~3u;
+    r.at = padded < (size_t)(r.end - message) ? message + padded : r.end;
+    if ((header.flags & NETLINK_FLAG_ACK) == 0)
+      return about(run, "netlink message", -EBADMSG);
+    if (send(fd, message, header.length, 0) < 0)
+      return about(run, "netlink", -errno);
+    int error = netlink_acknowledged(fd, header.sequence);
+    if (error < 0)
+      return about(run, "netlink", error);
+  }
+  return 0;
+}
+
+static int slot_put(struct runner *run, uint32_t slot, int fd)
+{
+  if (fd < 0)
+    return fd;
+  if (slot >= SLOTS) {
+    close(fd);
+    return -EINVAL;
+  }
+  close_fd(&run->slots[slot]);
+  run->slots[slot] = fd;
+  return 0;
+}
+
+/* Writes both maps of a process and opens its user namespace. */
+static int map_user_namespace(struct runner *run, pid_t pid, const struct op_make_user_namespace *op)
+{
+  char directory[32];
+  struct text text = TEXT(directory);
+  text_add(&text, "/proc/");
+  text_number(&text, (uint64_t)pid, 1);
+  CLOSE int proc = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (proc < 0)
+    return about(run, "/proc", -errno);
+  const char *files[2][2] = { { "uid_map", op->uid_map }, { "gid_map", op->gid_map } };
+  for (int i = 0; i < 2; i++) {
+    CLOSE int fd = openat(proc, files[i][0], O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, files[i][1], strlen(files[i][1])) < 0)
+      return about(run, files[i][0], -errno);
+  }
+  int fd = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
+  return fd < 0 ? about(run, "ns/user", -errno) : fd;
+}
+
+int do_make_user_namespace(struct runner *run, const struct op_make_user_namespace *op)
+{
+  if (run->section != SECTION_PREPARE)
+    return -EINVAL;
+  /* A namespace begins with a process in it; this one waits to be killed and does nothing else. */
+  struct clone_arguments arguments = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+  pid_t pid = (pid_t)syscall(SYS_NUMBER_clone3, &arguments, sizeof arguments);
+  if (pid < 0)
+    return about(run, "user namespace", -errno);
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;)
+      pause();
+  }
+  int fd = map_user_namespace(run, pid, op);
+  kill(pid, SIGKILL);
+  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+    continue;
+  return slot_put(run, op->slot, fd);
+}
+
+int do_open_tree(struct runner *run, const struct op_open_tree *op)
+{
+  if (!on_host(run))
+    return -EPERM;
+  CLOSE int tree = sys_open_tree(AT_FDCWD, op->path, TREE_CLONE | (op->recursive ? TREE_RECURSIVE : 0));
+  if (tree < 0)
+    return about(run, op->path, tree);
+  if (op->idmap >= 0) {
+    if (op->idmap >= SLOTS || run->slots[op->idmap] < 0)
+      return about(run, op->path, -EBADF);
+    struct mount_attributes attributes = { .set = ATTR_IDMAP, .userns = (uint64_t)run->slots[op->idmap] };
+    int error = sys_mount_setattr(tree, op->recursive ? TREE_RECURSIVE : 0, attributes);
+    if (error < 0)
+      return about(run, op->path, error);
+  }
+  return slot_put(run, op->slot, take_fd(&tree));
+}
+
+int do_attach_tree(struct runner *run, const struct op_attach_tree *op)
+{
+  if (!on_host(run))
+    return -EPERM;
+  if (op->slot >= SLOTS || run->slots[op->slot] < 0)
+    return -EBADF;
+  CLOSE int target = open(op->target, O_PATH | O_CLOEXEC);
+  return about(run, op->target, target < 0 ? -errno : sys_move_mount(run->slots[op->slot], target));
+}

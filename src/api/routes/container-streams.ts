@@ -1,0 +1,62 @@
+/** Attach, logs, wait: requests that last. */
+import type { ContainerService, Engine } from '../../engine/engine.ts';
+import { invalidParameter } from '../../errors.ts';
+import type { Exchange } from '../exchange.ts';
+import { multiplexedStream, rawStream } from '../exchange.ts';
+import type { Route } from '../router.ts';
+
+const waitConditions = ['not-running', 'next-exit', 'removed'];
+
+export function containerStreamRoutes({ containers }: Engine): Route[] {
+  return [
+    { method: 'POST', path: '/containers/{id}/attach', handler: (exchange) => attach(containers, exchange) },
+    { method: 'GET', path: '/containers/{id}/logs', handler: (exchange) => logs(containers, exchange) },
+    { method: 'POST', path: '/containers/{id}/wait', handler: (exchange) => wait(containers, exchange) },
+  ];
+}
+
+async function attach(containers: ContainerService, exchange: Exchange): Promise<void> {
+  const { query } = exchange;
+  const session = await containers.attach(exchange.param, {
+    stdin: query.bool('stdin'),
+    stdout: query.bool('stdout'),
+    stderr: query.bool('stderr'),
+    logs: query.bool('logs'),
+    stream: query.bool('stream'),
+    detachKeys: query.get('detachKeys'),
+  });
+  await exchange.attach(session);
+}
+
+async function logs(containers: ContainerService, exchange: Exchange): Promise<void> {
+  const { query, request, response, version } = exchange;
+  const [stdout, stderr] = [query.bool('stdout'), query.bool('stderr')];
+  if (!stdout && !stderr) throw invalidParameter('Bad parameters: you must choose at least one stream');
+  const { tty, frames } = await containers.logs(exchange.param, {
+    stdout,
+    stderr,
+    follow: query.bool('follow'),
+    timestamps: query.bool('timestamps'),
+    details: query.bool('details'),
+    tail: query.get('tail') || 'all',
+    since: query.get('since'),
+    until: query.get('until'),
+    signal: request.signal,
+  });
+  response.start(200, { 'Content-Type': !tty && version >= 42 ? multiplexedStream : rawStream });
+  await exchange.stream(frames, (frame) => frame);
+}
+
+async function wait(containers: ContainerService, exchange: Exchange): Promise<void> {
+  const { query, version } = exchange;
+  const condition = (version >= 30 && query.get('condition')) || 'not-running';
+  if (!waitConditions.includes(condition)) throw invalidParameter(`invalid condition: ${JSON.stringify(condition)}`);
+  const { result } = await containers.wait(exchange.param, condition);
+  // The client starts the container once it has seen the head. Before 1.30 the head came with the result.
+  if (version < 30) return exchange.json(200, await result);
+  exchange.startJson();
+  async function* once() {
+    yield await result;
+  }
+  await exchange.stream(once(), (status) => `${JSON.stringify(status)}\n`);
+}

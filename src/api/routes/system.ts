@@ -1,0 +1,81 @@
+/** Ping, version, information, events, disk usage. */
+import type { Engine } from '../../engine/engine.ts';
+import { invalidParameter, notImplemented } from '../../errors.ts';
+import type { Exchange } from '../exchange.ts';
+import { parseFilters } from '../filters.ts';
+import type { Route } from '../router.ts';
+import { gateInfo } from '../version-gates.ts';
+
+const pingHeaders = {
+  'Cache-Control': 'no-cache, no-store, must-revalidate',
+  Pragma: 'no-cache',
+  // The classic builder: a client must not expect BuildKit here.
+  'Builder-Version': '1',
+  Swarm: 'inactive',
+  'Content-Type': 'text/plain; charset=utf-8',
+} as const;
+
+export function systemRoutes(engine: Engine): Route[] {
+  const { system } = engine;
+  return [
+    { method: 'GET', path: '/_ping', handler: (exchange) => exchange.response.send(200, pingHeaders, 'OK') },
+    { method: 'HEAD', path: '/_ping', handler: (exchange) => exchange.response.send(200, pingHeaders, '') },
+    { method: 'GET', path: '/version', handler: (exchange) => exchange.json(200, system.version()) },
+    { method: 'GET', path: '/info', handler: async (exchange) => exchange.json(200, gateInfo(await system.info(), exchange.version)) },
+    { method: 'GET', path: '/events', handler: (exchange) => events(engine, exchange) },
+    { method: 'GET', path: '/system/df', handler: (exchange) => diskUsage(engine, exchange) },
+    {
+      method: 'POST',
+      path: '/auth',
+      handler: () => {
+        throw notImplemented('logging in to a registry is not implemented by Caisson yet: it does not talk to registries');
+      },
+    },
+  ];
+}
+
+async function events(engine: Engine, exchange: Exchange): Promise<void> {
+  const { query } = exchange;
+  const since = query.get('since');
+  const until = query.get('until');
+  const [from, to] = [time(since), time(until)];
+  if (from !== undefined && to !== undefined && to < from) {
+    throw invalidParameter(`\`since\` time (${since}) cannot be after \`until\` time (${until})`);
+  }
+  const filters = parseFilters(query.get('filters'));
+  const messages = await engine.system.events({ since, until, filters, signal: exchange.request.signal });
+  exchange.startJson();
+  await exchange.stream(messages, (message) => `${JSON.stringify(message)}\n`);
+}
+
+/** Seconds since the epoch from `1700000000.5` or RFC 3339; undefined when empty. */
+function time(text: string): number | undefined {
+  if (text === '') return undefined;
+  if (/^-?[0-9]+(\.[0-9]*)?$/.test(text)) return Number(text);
+  const milliseconds = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(milliseconds)) throw invalidParameter(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return milliseconds / 1000;
+}
+
+async function diskUsage(engine: Engine, exchange: Exchange): Promise<void> {
+  const { query, version } = exchange;
+  const types = query.all('type');
+  for (const type of types) {
+    if (!['container', 'image', 'volume', 'build-cache'].includes(type)) throw invalidParameter(`unknown object type: ${type}`);
+  }
+  const wanted = (type: string): boolean => version < 42 || types.length === 0 || types.includes(type);
+  const usage: Record<string, unknown> = {};
+  if (wanted('image')) {
+    const images = await engine.images.list({ all: false, digests: true, filters: {} });
+    usage['LayersSize'] = engine.images.service.list().reduce((sum, image) => sum + image.size, 0);
+    usage['Images'] = images;
+  }
+  if (wanted('container')) usage['Containers'] = await engine.containers.list({ all: true, limit: 0, size: true, filters: {} });
+  if (wanted('volume')) usage['Volumes'] = volumesOf(await engine.volumes.list({}));
+  if (wanted('build-cache')) usage['BuildCache'] = [];
+  exchange.json(200, version < 42 ? { ...usage, BuilderSize: 0 } : usage);
+}
+
+function volumesOf(list: object): unknown {
+  return 'Volumes' in list ? list.Volumes : [];
+}

@@ -1,0 +1,203 @@
+/**
+ * What differs between API versions 1.24 and 1.51, in one place: the engine speaks the newest, these functions translate for older
+ * clients. Source: "Engine API version history" and Docker Engine 28's routers.
+ */
+import type { CreateRequest, HostConfig, MountPoint } from '../engine/docker-types.ts';
+import { invalidParameter } from '../errors.ts';
+
+type Json = Record<string, unknown>;
+
+/**
+ * Takes out of a create request what its API version did not know, and puts in what that version's clients take for granted.
+ * @throws invalid-parameter for options that an old client cannot mean
+ */
+export function gateCreateRequest(request: CreateRequest, version: number): void {
+  const host = (request.HostConfig ??= {});
+  if (version < 25) delete host.AutoRemove;
+  if (version < 40) {
+    delete host.KernelMemoryTCP;
+    if (!host.IpcMode) host.IpcMode = 'shareable';
+  }
+  if (version < 41 && !host.CgroupnsMode) host.CgroupnsMode = 'host';
+  if (version < 42) delete host.ConsoleSize;
+  else delete host.KernelMemory;
+  if (version < 43) delete host.Annotations;
+  if (version < 44) gateBefore44(request);
+  for (const mount of host.Mounts ?? []) gateMount(mount, version);
+  // Zero and below all mean "no limit".
+  if (typeof host.PidsLimit === 'number' && host.PidsLimit <= 0) host.PidsLimit = null;
+}
+
+function gateBefore44(request: CreateRequest): void {
+  if (request.Healthcheck) delete request.Healthcheck.StartInterval;
+  const networks = Object.keys(request.NetworkingConfig?.EndpointsConfig ?? {});
+  if (networks.length > 1) {
+    throw invalidParameter(`Container cannot be created with multiple network endpoints: ${networks.join(', ')}`);
+  }
+}
+
+function gateMount(mount: MountPoint, version: number): void {
+  if (version < 40 && mount.BindOptions) delete mount.BindOptions.NonRecursive;
+  if (version < 42) {
+    if (mount.BindOptions) delete mount.BindOptions.CreateMountpoint;
+    if (mount.Type !== 'volume') delete mount.VolumeOptions;
+    if (mount.Type !== 'tmpfs') delete mount.TmpfsOptions;
+  } else {
+    checkMountOptions(mount);
+  }
+  if (version < 44 && mount.Type === 'bind' && mount.BindOptions?.ReadOnlyForceRecursive) {
+    throw invalidParameter('BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer');
+  }
+  // Read-only mounts were not recursive before.
+  if (version < 44 && mount.Type === 'bind' && mount.ReadOnly) mount.BindOptions = { ...mount.BindOptions, ReadOnlyNonRecursive: true };
+  if (version < 45 && mount.VolumeOptions?.Subpath) throw invalidParameter('VolumeOptions.Subpath needs API v1.45 or newer');
+}
+
+function checkMountOptions(mount: MountPoint): void {
+  const refuse = (options: string): never => {
+    throw invalidParameter(`${options} must not be specified on mount type ${JSON.stringify(mount.Type ?? '')}`);
+  };
+  if (mount.VolumeOptions && mount.Type !== 'volume') refuse('VolumeOptions');
+  if (mount.BindOptions && mount.Type !== 'bind') refuse('BindOptions');
+  if (mount.TmpfsOptions && mount.Type !== 'tmpfs') refuse('TmpfsOptions');
+}
+
+/** The same for the resources of an update request. */
+export function gateUpdate(resources: HostConfig, version: number): void {
+  if (version < 40) delete resources.PidsLimit;
+  if (version >= 42) delete resources.KernelMemory;
+  if (typeof resources.PidsLimit === 'number' && resources.PidsLimit <= 0) resources.PidsLimit = 0;
+}
+
+/** `GET /containers/json`, one entry. */
+export function gateContainerSummary(summary: object, version: number): object {
+  if (version >= 48) return summary;
+  const old: Json = { ...summary };
+  delete old['ImageManifestDescriptor'];
+  if (version < 46) withoutKey(old, 'HostConfig', 'Annotations');
+  return old;
+}
+
+/** `GET /containers/{id}/json`. */
+export function gateContainerInspect(inspect: object, version: number): object {
+  if (version >= 48) return inspect;
+  const old: Json = { ...inspect };
+  delete old['ImageManifestDescriptor'];
+  if (version < 44) {
+    // Docker 25 dropped names that older clients look up.
+    old['Config'] = { MacAddress: endpointMac(old), ...asJson(old['Config']) };
+  }
+  if (version < 42) {
+    old['HostConfig'] = { KernelMemory: 0, KernelMemoryTCP: 0, ...asJson(old['HostConfig']) };
+  }
+  if (version < 45) addShortIdAliases(old);
+  return old;
+}
+
+function endpointMac(inspect: Json): string {
+  const mac = asJson(inspect['NetworkSettings'])['MacAddress'];
+  return typeof mac === 'string' ? mac : '';
+}
+
+/** Up to 1.44 a container's short id is listed among its aliases in user-defined networks. */
+function addShortIdAliases(inspect: Json): void {
+  const mode = asJson(inspect['HostConfig'])['NetworkMode'];
+  if (typeof mode !== 'string' || /^(default|bridge|host|none|container:.*)?$/.test(mode)) return;
+  const settings = { ...asJson(inspect['NetworkSettings']) };
+  const networks = { ...asJson(settings['Networks']) };
+  const shortId = String(inspect['Id']).slice(0, 12);
+  for (const name of Object.keys(networks)) {
+    const endpoint = asJson(networks[name]);
+    const aliases = Array.isArray(endpoint['Aliases']) ? endpoint['Aliases'] : [];
+    networks[name] = { ...endpoint, Aliases: [...new Set([...aliases, shortId])] };
+  }
+  inspect['NetworkSettings'] = { ...settings, Networks: networks };
+}
+
+/** `GET /images/json`, one entry. */
+export function gateImageSummary(summary: object, version: number): object {
+  if (version >= 48) return summary;
+  const old: Json = { ...summary };
+  delete old['Descriptor'];
+  if (version < 47) delete old['Manifests'];
+  if (version < 44) old['VirtualSize'] = old['Size'];
+  if (version < 43) {
+    // Untagged images had a placeholder.
+    if (isEmptyList(old['RepoTags'])) old['RepoTags'] = ['<none>:<none>'];
+    if (isEmptyList(old['RepoDigests'])) old['RepoDigests'] = ['<none>@<none>'];
+  }
+  return old;
+}
+
+/** `GET /images/{name}/json`. */
+export function gateImageInspect(inspect: object, version: number): object {
+  if (version >= 50) return inspect;
+  const old: Json = { ...inspect };
+  old['Config'] = { ...oldImageConfig, ...asJson(old['Config']) };
+  if (version < 48) {
+    delete old['Descriptor'];
+    delete old['Manifests'];
+  }
+  if (version < 44) {
+    old['VirtualSize'] = old['Size'];
+    old['Created'] ||= '0001-01-01T00:00:00Z';
+  }
+  if (version < 45) {
+    old['Container'] ??= '';
+    old['ContainerConfig'] ??= { ...oldImageConfig, Cmd: null, Entrypoint: null, Env: null, Labels: null, OnBuild: null, User: '', Volumes: null, WorkingDir: '' };
+  }
+  return old;
+}
+
+/** Fields that an image's Config always had up to 1.49, though they say nothing about an image. */
+const oldImageConfig = {
+  Hostname: '', Domainname: '', AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: false, OpenStdin: false, StdinOnce: false,
+  Image: '',
+} as const;
+
+/** `GET /info`. */
+export function gateInfo(info: object, version: number): object {
+  if (version >= 50) return info;
+  const old: Json = { BridgeNfIptables: false, BridgeNfIp6tables: false, ...info };
+  delete old['DiscoveredDevices'];
+  if (version < 49) {
+    delete old['FirewallBackend'];
+    old['RegistryConfig'] = {
+      AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null, ...asJson(old['RegistryConfig']),
+    };
+    for (const name of ['ContainerdCommit', 'RuncCommit', 'InitCommit']) {
+      const commit = asJson(old[name]);
+      if (old[name] !== undefined) old[name] = { ...commit, Expected: commit['ID'] };
+    }
+  }
+  if (version < 42) Object.assign(old, { KernelMemory: old['KernelMemory'] ?? false });
+  if (version < 39) {
+    old['KernelVersion'] ||= '<unknown>';
+    old['OperatingSystem'] ||= '<unknown>';
+  }
+  if (version < 25) {
+    old['ExecutionDriver'] = '<not supported>';
+    old['SecurityOptions'] = securityNames(old['SecurityOptions']);
+  }
+  return old;
+}
+
+/** `name=seccomp,profile=builtin` was `seccomp` before 1.25. */
+function securityNames(options: unknown): unknown {
+  if (!Array.isArray(options)) return options;
+  return options.map((option) => /(?:^|,)name=([^,]*)/.exec(String(option))?.[1] ?? option);
+}
+
+function asJson(value: unknown): Json {
+  return typeof value === 'object' && value !== null ? (value as Json) : {};
+}
+
+function isEmptyList(value: unknown): boolean {
+  return value === null || value === undefined || (Array.isArray(value) && value.length === 0);
+}
+
+function withoutKey(object: Json, parent: string, key: string): void {
+  const copy = { ...asJson(object[parent]) };
+  delete copy[key];
+  if (object[parent] !== undefined) object[parent] = copy;
+}

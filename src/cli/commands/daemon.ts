@@ -1,0 +1,76 @@
+import * as fs from 'node:fs';
+import type { Command } from '../command.ts';
+import { describeError } from '../context.ts';
+import { splitPair } from '../create/key-values.ts';
+import { type DaemonOptions, defaultDataRoot, defaultExecRoot, defaultHost } from '../../engine/daemon-options.ts';
+import { ExitError } from '../errors.ts';
+import { flag } from '../flags/spec.ts';
+import type { Flags } from '../flags/values.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS]',
+  summary: 'Run the engine in the foreground',
+  notes: 'Needs root. SIGTERM ends it; containers go on, and the next engine with the same roots takes them over.\n' +
+    'Several engines run side by side when each has roots of its own.',
+  flags: [
+    flag('H,host', 'list', `Where to listen: unix://PATH, may be given more than once (default ${defaultHost})`),
+    flag('data-root', 'string', 'Where images and containers are kept', { initial: defaultDataRoot }),
+    flag('exec-root', 'string', 'Where sockets and pid files are, gone at reboot', { initial: defaultExecRoot }),
+    flag('p,pidfile', 'string', 'Write the process id to this file'),
+    flag('cgroup-parent', 'string', 'Parent of the cgroups of containers'),
+    flag('userns-remap', 'string', 'Map users of containers to others on the host (USER[:GROUP], UID[:GID] or default)'),
+    flag('log-opt', 'list', 'Bounds of logs (max-size=10m, max-file=5)', { value: 'map' }),
+    flag('D,debug', 'bool', 'Say more about what happens'),
+  ],
+  least: 0,
+  most: 0,
+  async run(_context, flags) {
+    const options = daemonOptions(flags);
+    // Bun reads these whenever it starts; nothing that we start shall be steered by what we were started with.
+    for (const name of Object.keys(process.env)) if (name.startsWith('BUN_')) delete process.env[name];
+    process.umask(0o022);
+    try {
+      if (process.getuid?.() !== 0) throw new Error('the engine needs root: start it with sudo, or log in as root');
+      const { runDaemon } = await import('../../daemon.ts');
+      return await runDaemon(options);
+    } catch (error) {
+      tellFailure(error);
+      throw new ExitError(1, `caisson: ${describeError(error)}`);
+    }
+  },
+};
+
+function daemonOptions(flags: Flags): DaemonOptions {
+  const hosts = flags.list('host');
+  for (const host of hosts) if (!/^unix:\/\/\/./.test(host)) throw new ExitError(125, `caisson: invalid --host ${JSON.stringify(host)}: it is unix:///PATH`);
+  const optional = (key: 'pidfile' | 'cgroupParent' | 'usernsRemap', name: string) => (flags.string(name) === '' ? {} : { [key]: flags.string(name) });
+  return {
+    hosts: hosts.length === 0 ? [defaultHost] : hosts,
+    dataRoot: flags.string('data-root'),
+    execRoot: flags.string('exec-root'),
+    debug: flags.bool('debug'),
+    logOptions: logOptions(flags.list('log-opt')),
+    ...optional('pidfile', 'pidfile'),
+    ...optional('cgroupParent', 'cgroup-parent'),
+    ...optional('usernsRemap', 'userns-remap'),
+  };
+}
+
+function logOptions(given: readonly string[]): Record<string, string> {
+  const options = Object.fromEntries(given.map(splitPair));
+  for (const name of Object.keys(options)) {
+    if (name !== 'max-size' && name !== 'max-file') throw new ExitError(125, `caisson: unknown log option ${JSON.stringify(name)}: there are max-size and max-file`);
+  }
+  return options;
+}
+
+/** The command that started us in the background waits on this descriptor, and shows what it reads. */
+function tellFailure(error: unknown): void {
+  const descriptor = Number(process.env['CAISSON_READY_FD'] ?? '');
+  if (!Number.isInteger(descriptor) || descriptor < 3) return;
+  try {
+    fs.writeSync(descriptor, `${describeError(error)}\n`);
+  } catch {
+    // Whoever waited is gone; the log has the sentence.
+  }
+}

@@ -1,0 +1,126 @@
+/** `docker create`: validated, merged with the image, recorded. No process yet. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { invalidParameter, isClass, notFound } from '../errors.ts';
+import type { Image } from '../images/service.ts';
+import { parseSignal } from '../linux/signals.ts';
+import type { ContainerRecord } from './container.ts';
+import { created } from './container-state.ts';
+import type { EngineContext } from './context.ts';
+import type { ContainerConfig, CreateRequest, HostConfig } from './docker-types.ts';
+import { parseLogBounds } from './log-bounds.ts';
+import { checkName, generateName } from './names.ts';
+import { containerPaths } from './paths.ts';
+import { adaptHostConfig } from './spec/adapt.ts';
+import { parseMode } from './spec/modes.ts';
+import { type ResolvedMount, resolveMounts } from './spec/mounts.ts';
+import { rootOf } from './spec/build.ts';
+import { argvOf, mergeImageConfig } from './spec/process.ts';
+import { validateCreate } from './spec/validate.ts';
+import { nowText } from './timestamps.ts';
+
+export async function createContainer(context: EngineContext, name: string | undefined, request: CreateRequest, platform: string) {
+  const { HostConfig: requestedHost, NetworkingConfig: _networking, ...requestedConfig } = request;
+  const hostConfig = adaptHostConfig(requestedHost ?? {}, context.host);
+  const Warnings = validateCreate(requestedConfig, hostConfig, context.host);
+  checkLogConfig(context, hostConfig);
+  const image = findImage(context, requestedConfig.Image ?? '', platform);
+  const config = mergeConfig(context, requestedConfig, hostConfig, image);
+  const argv = argvOf(config);
+  const containerName = name === undefined || name === '' ? generateName((taken) => context.registry.isNameTaken(taken)) : checkName(name);
+  context.registry.checkNameFree(containerName);
+  const id = randomBytes(32).toString('hex');
+  const record: ContainerRecord = {
+    id, name: containerName, created: nowText(), config: { ...config, Hostname: hostnameOf(config, hostConfig, id) }, hostConfig,
+    imageId: image?.id ?? '', topLayer: image?.topLayer ?? null, argv, mounts: mountsOf(context, config, hostConfig),
+    restartCount: 0, manuallyStopped: false, state: created,
+  };
+  register(context, record);
+  return { Id: id, Warnings };
+}
+
+/** Directories first: a full disk shows here, and then nothing stays behind. */
+function register(context: EngineContext, record: ContainerRecord): void {
+  const { directory } = containerPaths(context.settings.dataRoot, record.id);
+  try {
+    mkdirSync(directory, { mode: 0o710 });
+    context.storage.createRoot(record.id, record.topLayer, rootOwner(context, record.hostConfig));
+    const container = context.registry.add(record);
+    context.events.publish('container', 'create', record.id, container.eventAttributes());
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true });
+    void context.storage.removeRoot(record.id).catch(() => undefined); // the error that matters is the first one
+    throw error;
+  }
+}
+
+/** Host ids of the container's root. */
+function rootOwner(context: EngineContext, hostConfig: HostConfig): { uid: number; gid: number } {
+  const { usernsRemap } = context.settings;
+  if (usernsRemap === null || hostConfig.UsernsMode === 'host') return { uid: 0, gid: 0 };
+  return { uid: rootOf(usernsRemap.uidMappings), gid: rootOf(usernsRemap.gidMappings) };
+}
+
+/** Without an image name the container has an empty root, as with Docker. */
+function findImage(context: EngineContext, name: string, platform: string): Image | undefined {
+  if (name === '') return undefined;
+  const image = context.images.get(name);
+  const [os = '', architecture] = platform === '' ? [] : platform.split('/');
+  if (platform !== '' && (os !== image.config.os || (architecture !== undefined && architecture !== image.config.architecture))) {
+    throw notFound(`image with reference ${name} was found but does not provide the specified platform (${platform})`, { object: name });
+  }
+  return image;
+}
+
+function mergeConfig(context: EngineContext, request: ContainerConfig, hostConfig: HostConfig, image: Image | undefined): ContainerConfig {
+  const config = mergeImageConfig(request, image?.config.config as ContainerConfig | undefined);
+  if (config.StopSignal) parseSignal(config.StopSignal);
+  const network = parseMode(hostConfig.NetworkMode);
+  if (network.kind === 'container') requireContainer(context, network.container);
+  for (const mode of [hostConfig.PidMode, hostConfig.IpcMode]) {
+    const parsed = parseMode(mode);
+    if (parsed.kind === 'container') requireContainer(context, parsed.container);
+  }
+  return config;
+}
+
+function requireContainer(context: EngineContext, ref: string): void {
+  try {
+    context.registry.get(ref);
+  } catch (error) {
+    if (isClass(error, 'not-found')) throw invalidParameter(`No such container: ${ref}`, { cause: error });
+    throw error;
+  }
+}
+
+function hostnameOf(config: ContainerConfig, hostConfig: HostConfig, id: string): string {
+  if (config.Hostname) return config.Hostname;
+  return parseMode(hostConfig.UTSMode).kind === 'host' || parseMode(hostConfig.NetworkMode).kind === 'host' ? '' : id.slice(0, 12);
+}
+
+function mountsOf(context: EngineContext, config: ContainerConfig, hostConfig: HostConfig): ResolvedMount[] {
+  return resolveMounts(config, hostConfig, {
+    exists: existsSync,
+    dataRoot: context.settings.dataRoot,
+    mountsOf: (ref) => context.registry.get(ref).record.mounts,
+    volumes: {
+      ensure(name, options) {
+        const volume = context.volumes.ensure({ name: name ?? '', ...options });
+        return { name: volume.Name, path: volume.Mountpoint };
+      },
+    },
+  });
+}
+
+function checkLogConfig(context: EngineContext, { LogConfig }: HostConfig): void {
+  const type = LogConfig?.Type ?? '';
+  if (!['', 'json-file', 'none'].includes(type)) {
+    throw invalidParameter(`error looking up logging plugin ${type}: plugin "${type}" not found`);
+  }
+  for (const key of Object.keys(LogConfig?.Config ?? {})) {
+    if (!['max-size', 'max-file', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag', 'mode', 'max-buffer-size'].includes(key)) {
+      throw invalidParameter(`unknown log opt '${key}' for ${type || 'json-file'} log driver`);
+    }
+  }
+  parseLogBounds(LogConfig?.Config ?? {}, context.settings.log);
+}

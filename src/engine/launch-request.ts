@@ -1,0 +1,139 @@
+/** From a container's record to what its shim is asked to do: the specification, the plan, the streams. */
+import { join } from 'node:path';
+import { conflict, invalidParameter } from '../errors.ts';
+import type { CgroupLayout } from '../linux/cgroup/layout.ts';
+import { compileContainer, compileExec, type RootSource } from '../runtime/compile.ts';
+import type { ExecRequest, LaunchRequest, LogTarget } from '../runtime/shim.ts';
+import type { RootDescription } from '../storage/driver.ts';
+import type { Container } from './container.ts';
+import type { ContainerExec } from './container-exec.ts';
+import { isAlive } from './container-state.ts';
+import type { EngineContext } from './context.ts';
+import type { ExecStart } from './exec.ts';
+import { parseLogBounds } from './log-bounds.ts';
+import { containerPaths } from './paths.ts';
+import { buildExecProcess } from './spec/build-exec.ts';
+import { buildOciConfig, type BuiltSpec } from './spec/build.ts';
+import { parseMode } from './spec/modes.ts';
+import type { JoinedProcesses } from './spec/namespaces.ts';
+import type { UserFiles } from './spec/user.ts';
+
+/** The specification of a container's current or next run, with its cgroups. */
+export interface LaunchSpec extends BuiltSpec {
+  readonly root: RootDescription;
+  readonly cgroup: CgroupLayout;
+}
+
+export function buildLaunchRequest(context: EngineContext, container: Container): LaunchRequest {
+  const { record } = container;
+  const spec = buildSpec(context, container);
+  container.spec = spec;
+  const paths = containerPaths(context.settings.dataRoot, record.id);
+  const plan = compileContainer({
+    id: record.id, config: spec.config, root: rootSource(spec.root), cgroup: spec.cgroup, seccompProgram: spec.seccompProgram,
+    hostMounts: spec.hostMounts,
+  });
+  return {
+    id: record.id,
+    plan,
+    stdio: { tty: record.config.Tty ?? false, openStdin: record.config.OpenStdin ?? false, stdinOnce: record.config.StdinOnce ?? false },
+    log: logTarget(context, container, paths.log),
+    exitRecordPath: paths.exitRecord,
+    ...(spec.cgroup.oomEvents === '' ? {} : { oomEventsPath: spec.cgroup.oomEvents }),
+  };
+}
+
+export function buildExecRequest(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart): ExecRequest {
+  const { record } = container;
+  const { config, hostConfig } = record;
+  const spec = specOf(context, container);
+  const process = buildExecProcess({
+    exec: exec.config, config, hostConfig, container: spec.config, userFiles: userFiles(context, spec.root), host: context.host,
+    ...(options.consoleSize ? { consoleSize: options.consoleSize } : {}),
+  });
+  const plan = compileExec({
+    id: record.id, config: spec.config, process, cgroup: spec.cgroup,
+    seccompProgram: exec.config.Privileged ? null : spec.seccompProgram,
+  });
+  const { AttachStdin = false, AttachStdout = false, AttachStderr = false, Tty = false } = exec.config;
+  return {
+    execId: exec.id,
+    plan,
+    stdio: { tty: Tty, openStdin: AttachStdin && !options.detach, stdinOnce: true },
+    attach: options.detach ? null : { stdin: AttachStdin, stdout: AttachStdout, stderr: AttachStderr },
+  };
+}
+
+/** The cgroups of a container that runs. */
+export const cgroupLayout = (context: EngineContext, container: Container): CgroupLayout => specOf(context, container).cgroup;
+
+/** After a restart of the daemon the specification is built again from the record; it is a function of it. */
+function specOf(context: EngineContext, container: Container): LaunchSpec {
+  return container.spec ??= buildSpec(context, container);
+}
+
+function buildSpec(context: EngineContext, container: Container): LaunchSpec {
+  const { record } = container;
+  const { settings } = context;
+  const root = context.storage.root(record.id, record.topLayer);
+  const built = buildOciConfig({
+    id: record.id, config: record.config, hostConfig: record.hostConfig, argv: record.argv, mounts: record.mounts,
+    rootPath: root.mergedDir, networkFiles: networkFiles(context, container), userFiles: userFiles(context, root),
+    joined: joinedProcesses(context, container), shmPath: shmPath(context, container), cgroupParent: settings.cgroupParent,
+    initBinary: settings.initBinary, remap: settings.usernsRemap, devices: context.devices, host: context.host,
+  });
+  const cgroup = context.cgroups.layout(built.config.linux.cgroupsPath ?? '', built.config.linux.resources ?? {});
+  return { ...built, root, cgroup };
+}
+
+const rootSource = (root: RootDescription): RootSource => ({ kind: 'overlay', ...root, options: ['index=off'] });
+
+function userFiles(context: EngineContext, root: RootDescription): UserFiles {
+  const text = (path: string) => Buffer.from(context.readFileInRoot(root, path) ?? []).toString('utf8');
+  return { passwd: text('/etc/passwd'), group: text('/etc/group') };
+}
+
+/** Whoever shares another container's network shares its names and resolvers too. */
+function networkFiles(context: EngineContext, container: Container) {
+  const mode = parseMode(container.record.hostConfig.NetworkMode);
+  const owner = mode.kind === 'container' ? context.registry.get(mode.container).id : container.id;
+  const { hosts, hostname, resolvConf } = containerPaths(context.settings.dataRoot, owner);
+  return { hosts, hostname, resolvConf };
+}
+
+/** Where a shareable ipc namespace keeps its shared memory: this container's, or that of the one it joins. */
+function shmPath(context: EngineContext, container: Container): string | undefined {
+  const mode = parseMode(container.record.hostConfig.IpcMode);
+  if (mode.kind === 'container') return join(containerPaths(context.settings.dataRoot, context.registry.get(mode.container).id).directory, 'shm');
+  return mode.kind === 'shareable' ? join(containerPaths(context.settings.dataRoot, container.id).directory, 'shm') : undefined;
+}
+
+function joinedProcesses(context: EngineContext, container: Container): JoinedProcesses {
+  const { hostConfig } = container.record;
+  const pid = joined(context, hostConfig.PidMode, 'PID');
+  const network = joined(context, hostConfig.NetworkMode, 'network');
+  const ipc = joined(context, hostConfig.IpcMode, 'IPC');
+  return { ...(pid ? { pid } : {}), ...(network ? { network } : {}), ...(ipc ? { ipc } : {}) };
+}
+
+function joined(context: EngineContext, modeText: string | undefined, namespace: 'PID' | 'network' | 'IPC'): number | undefined {
+  const mode = parseMode(modeText);
+  if (mode.kind !== 'container') return undefined;
+  const owner = context.registry.get(mode.container);
+  const { state } = owner;
+  if (!isAlive(state)) {
+    if (namespace === 'network') throw conflict(`cannot join network of a non running container: ${owner.id}`);
+    throw conflict(`cannot join ${namespace} namespace of a non running container: container ${owner.id} is not running`);
+  }
+  const kind = parseMode(owner.record.hostConfig.IpcMode).kind;
+  if (namespace === 'IPC' && kind !== 'shareable' && kind !== 'host') {
+    throw invalidParameter(`cannot join IPC namespace of container ${mode.container}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
+  }
+  return state.pid;
+}
+
+function logTarget(context: EngineContext, container: Container, path: string): LogTarget | null {
+  const { LogConfig } = container.record.hostConfig;
+  if (LogConfig?.Type === 'none') return null;
+  return { path, ...parseLogBounds(LogConfig?.Config ?? {}, context.settings.log) };
+}

@@ -1,0 +1,25 @@
+/** Durations as Go writes them (`1h30m`, `500ms`, `-2s`), with `d` for days added. */
+
+const unitNanoseconds: Readonly<Record<string, bigint>> = {
+  ns: 1n, us: 1_000n, 'µs': 1_000n, 'μs': 1_000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n,
+  d: 86_400_000_000_000n,
+};
+
+/** Nanoseconds; undefined for text that is no duration. */
+export function parseGoDuration(text: string): bigint | undefined {
+  const match = /^([+-]?)(0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d))+)$/.exec(text);
+  if (match === null) return undefined;
+  let total = 0n;
+  for (const [, whole = '', fraction = '', unit = ''] of text.matchAll(/(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h|d)/g)) {
+    const scale = unitNanoseconds[unit] ?? 0n;
+    total += BigInt(whole || '0') * scale + (BigInt(fraction || '0') * scale) / 10n ** BigInt(fraction.length);
+  }
+  return match[1] === '-' ? -total : total;
+}
+
+/** Nanoseconds as timens_offsets takes them: whole seconds, and 0 to 999,999,999 nanoseconds on top. */
+export function secondsAndNanoseconds(nanoseconds: bigint): { secs: number; nanosecs: number } {
+  const second = 1_000_000_000n;
+  const rest = ((nanoseconds % second) + second) % second;
+  return { secs: Number((nanoseconds - rest) / second), nanosecs: Number(rest) };
+}

@@ -1,0 +1,120 @@
+/** `docker save`: a docker-archive that is an OCI image layout too, as Docker 25 and newer write it. The same images give the same bytes. */
+import { createHash } from 'node:crypto';
+import { systemError } from '../errors.ts';
+import { type Digest, sha256 } from '../storage/digest.ts';
+import type { StorageDriver } from '../storage/driver.ts';
+import { encodeHeader, endOfArchive, padding } from '../storage/tar/writer.ts';
+import { chainIds } from './config.ts';
+import { canonical, familiar, familiarName, type Reference } from './reference.ts';
+import type { ImageConfigJson } from './service.ts';
+
+export interface ImageToSave {
+  readonly id: Digest;
+  readonly config: ImageConfigJson;
+  readonly configBytes: Uint8Array;
+  readonly references: readonly Reference[];
+}
+
+interface Blob {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly content: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+const layerMediaType = 'application/vnd.oci.image.layer.v1.tar';
+const manifestMediaType = 'application/vnd.oci.image.manifest.v1+json';
+
+/** The archive. Each layer is checked against its diff id while it is written; the stream fails when one was changed on disk. */
+export async function* save(storage: StorageDriver, images: readonly ImageToSave[]): AsyncGenerator<Uint8Array> {
+  const blobs = new Map<Digest, Blob>();
+  const manifest: object[] = [];
+  const index: object[] = [];
+  const repositories: Record<string, Record<string, string>> = {};
+  for (const image of images) {
+    const layers = layerBlobs(storage, image.config);
+    const ociManifest = document(manifestOf(image, layers));
+    for (const blob of [...layers, ociManifest, bytesBlob(image.configBytes)]) blobs.set(blob.digest, blob);
+    manifest.push(dockerManifest(image, layers));
+    index.push(...indexEntries(image, ociManifest));
+    for (const { name, tag } of image.references) {
+      const top = layers.at(-1);
+      if (tag !== undefined && top) (repositories[familiarName(name)] ??= {})[tag] = hex(top.digest);
+    }
+  }
+  yield* directory('blobs/');
+  yield* directory('blobs/sha256/');
+  for (const [digest, blob] of [...blobs].sort(([a], [b]) => (a < b ? -1 : 1))) yield* file(blobPath(digest), blob);
+  yield* file('index.json', document({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: index }));
+  yield* file('manifest.json', document(manifest));
+  yield* file('oci-layout', document({ imageLayoutVersion: '1.0.0' }));
+  if (Object.keys(repositories).length > 0) yield* file('repositories', document(repositories));
+  yield endOfArchive;
+}
+
+const hex = (digest: Digest) => digest.slice('sha256:'.length);
+const blobPath = (digest: Digest) => `blobs/sha256/${hex(digest)}`;
+
+function bytesBlob(bytes: Uint8Array): Blob {
+  return { digest: sha256(bytes), size: bytes.length, content: () => [bytes] };
+}
+
+const document = (json: object): Blob => bytesBlob(Buffer.from(JSON.stringify(json)));
+
+function layerBlobs(storage: StorageDriver, config: ImageConfigJson): Blob[] {
+  return chainIds(config.rootfs.diff_ids).map((chainId, index) => {
+    const digest = config.rootfs.diff_ids[index] as Digest;
+    return { digest, size: storage.packedSize(chainId), content: () => checkedLayer(storage, chainId, digest) };
+  });
+}
+
+async function* checkedLayer(storage: StorageDriver, chainId: Digest, diffId: Digest): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256');
+  for await (const chunk of storage.pack(chainId)) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (`sha256:${hash.digest('hex')}` !== diffId) {
+    throw systemError(`the layer ${diffId} was changed on disk and cannot be saved`, { operation: 'save image', object: diffId });
+  }
+}
+
+function platformOf({ architecture, os, variant }: ImageConfigJson): object {
+  return { architecture, os, ...(variant ? { variant } : {}) };
+}
+
+function manifestOf({ id, configBytes }: ImageToSave, layers: readonly Blob[]): object {
+  return {
+    schemaVersion: 2,
+    mediaType: manifestMediaType,
+    config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: id, size: configBytes.length },
+    layers: layers.map(({ digest, size }) => ({ mediaType: layerMediaType, digest, size })),
+  };
+}
+
+function dockerManifest({ id, references }: ImageToSave, layers: readonly Blob[]): object {
+  return {
+    Config: blobPath(id),
+    RepoTags: references.length === 0 ? null : references.map(familiar),
+    Layers: layers.map(({ digest }) => blobPath(digest)),
+    LayerSources: Object.fromEntries(layers.map(({ digest, size }) => [digest, { mediaType: layerMediaType, size, digest }])),
+  };
+}
+
+function indexEntries({ config, references }: ImageToSave, { digest, size }: Blob): object[] {
+  const descriptor = { mediaType: manifestMediaType, digest, size, platform: platformOf(config) };
+  if (references.length === 0) return [descriptor];
+  return references.map((reference) => ({
+    ...descriptor,
+    annotations: { 'io.containerd.image.name': canonical(reference), 'org.opencontainers.image.ref.name': reference.tag },
+  }));
+}
+
+function* directory(name: string): Generator<Uint8Array> {
+  yield encodeHeader({ name, type: 'directory', mode: 0o755 });
+}
+
+async function* file(name: string, { size, content }: Blob): AsyncGenerator<Uint8Array> {
+  yield encodeHeader({ name, type: 'file', mode: 0o644, size });
+  yield* content();
+  yield padding(size);
+}

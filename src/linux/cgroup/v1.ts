@@ -1,0 +1,140 @@
+/** cgroup v1, and the hybrid layout: v1 controllers with a v2 hierarchy beside them. */
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemError } from '../../errors.ts';
+import type { CgroupHost, Hierarchy } from './detect.ts';
+import { assembleDeviceProgram } from './device-bpf.ts';
+import { deviceWrites } from './device-list.ts';
+import type { CgroupDriver } from './driver.ts';
+import type { CgroupLayout } from './layout.ts';
+import { Mountpoints } from './mountpoints.ts';
+import { ancestors, checkCgroupPath } from './paths.ts';
+import type { CgroupResources } from './resources.ts';
+import { v1Writes } from './v1-writes.ts';
+
+type V1Host = Extract<CgroupHost, { kind: 'v1' }>;
+
+/** What a new cgroup below a parent must be given before a process can join its cpuset. */
+type CpusetStart = { readonly kind: 'inherited' } | { readonly kind: 'copy'; readonly cpus: string; readonly mems: string };
+
+export class CgroupV1Driver implements CgroupDriver {
+  readonly version = 1;
+  readonly swapLimit: boolean;
+  readonly controllers: readonly string[];
+  readonly #hierarchies: readonly Hierarchy[];
+  readonly #unified: string | undefined;
+  readonly #mountpoints: Mountpoints;
+  /** Directories made here, to be removed again by `release`. */
+  readonly #made = new Set<string>();
+
+  /** `mountpointDirectory`: see `Mountpoints`. */
+  constructor(host: V1Host, mountpointDirectory: string) {
+    this.#hierarchies = host.hierarchies;
+    this.#unified = host.unified;
+    this.controllers = host.hierarchies.flatMap(({ controllers }) => controllers);
+    const memory = this.#mountOf('memory');
+    this.swapLimit = memory !== undefined && existsSync(join(memory, 'memory.memsw.limit_in_bytes'));
+    this.#mountpoints = new Mountpoints(mountpointDirectory, host);
+  }
+
+  layout(path: string, resources: CgroupResources): CgroupLayout {
+    const clean = checkCgroupPath(path);
+    const cpuset = this.#prepareParent(clean);
+    const directories = this.#roots().map((root) => join(root, clean));
+    const unified = this.#unified === undefined ? undefined : join(this.#unified, clean);
+    const paths = Object.fromEntries(
+      this.#hierarchies.flatMap((one) => one.controllers.map((controller) => [controller, join(one.mountPoint, clean)])),
+    );
+    const rules = resources.devices ?? [];
+    const byProgram = paths['devices'] === undefined && unified !== undefined && rules.length > 0;
+    return {
+      directories,
+      writes: [
+        ...this.#cpusetWrites(paths['cpuset'], cpuset, resources),
+        ...v1Writes(paths, resources, this.swapLimit),
+        ...(paths['devices'] === undefined ? [] : deviceWrites(rules).map(({ file, data }) => ({
+          path: join(paths['devices'] as string, file), data, reason: file === 'devices.deny' ? 'no devices but those allowed' : 'a device it may use',
+        }))),
+      ],
+      joins: this.#hierarchies.map((one) => ({ path: join(one.mountPoint, clean, 'tasks'), data: '0' })),
+      ...(unified === undefined ? {} : { cloneInto: unified }),
+      ...(byProgram ? { deviceProgram: { cgroup: unified, program: assembleDeviceProgram(rules) } } : {}),
+      removals: directories,
+      freezer: paths['freezer'] !== undefined || unified === undefined
+        ? { path: join(paths['freezer'] ?? '', 'freezer.state'), frozen: 'FROZEN', thawed: 'THAWED' }
+        : { path: join(unified, 'cgroup.freeze'), frozen: '1', thawed: '0' },
+      oomEvents: paths['memory'] === undefined ? '' : join(paths['memory'], 'memory.oom_control'),
+      paths: unified === undefined ? paths : { ...paths, unified },
+      containerMounts: (mount) => this.#mountpoints.mounts(mount, clean),
+    };
+  }
+
+  release(): void {
+    // Deepest first; one that is still in use, or gone, stays as it is.
+    for (const directory of [...this.#made].sort((a, b) => b.length - a.length)) {
+      try {
+        rmdirSync(directory);
+        this.#made.delete(directory);
+      } catch {
+        continue;
+      }
+    }
+  }
+
+  #mountOf(controller: string): string | undefined {
+    return this.#hierarchies.find(({ controllers }) => controllers.includes(controller))?.mountPoint;
+  }
+
+  /** Mount points, the v2 hierarchy first: its `cgroup.kill` is the surest way to end every process. */
+  #roots(): string[] {
+    return [...(this.#unified === undefined ? [] : [this.#unified]), ...this.#hierarchies.map(({ mountPoint }) => mountPoint)];
+  }
+
+  /** Makes the directories above `path` that are missing. Answers how cpusets begin below the last of them. */
+  #prepareParent(path: string): CpusetStart {
+    const cpuset = this.#mountOf('cpuset');
+    for (const ancestor of ancestors(path)) {
+      for (const root of this.#roots()) {
+        const directory = join(root, ancestor);
+        if (existsSync(directory)) continue;
+        this.#make(directory);
+        if (root === cpuset) this.#startCpuset(directory);
+      }
+    }
+    return cpuset === undefined ? { kind: 'inherited' } : cpusetStart(join(cpuset, ...ancestors(path).slice(-1)));
+  }
+
+  #make(directory: string): void {
+    try {
+      mkdirSync(directory, { mode: 0o755 });
+      this.#made.add(directory);
+    } catch (cause) {
+      if (existsSync(directory)) return;
+      throw systemError(`cannot make the cgroup ${directory}: ${(cause as Error).message}`, { object: directory, cause });
+    }
+  }
+
+  /** A new cpuset is empty and nothing can join it; a parent of ours hands its own on to its children. */
+  #startCpuset(directory: string): void {
+    const parent = join(directory, '..');
+    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+      if (readFileSync(join(directory, file), 'utf8').trim() === '') writeFileSync(join(directory, file), readFileSync(join(parent, file)));
+    }
+    writeFileSync(join(directory, 'cgroup.clone_children'), '1');
+  }
+
+  #cpusetWrites(directory: string | undefined, start: CpusetStart, { cpu }: CgroupResources): CgroupLayout['writes'] {
+    if (directory === undefined) return [];
+    const wanted = { cpus: cpu?.cpus || (start.kind === 'copy' ? start.cpus : ''), mems: cpu?.mems || (start.kind === 'copy' ? start.mems : '') };
+    return (['cpus', 'mems'] as const)
+      .filter((kind) => wanted[kind] !== '')
+      .map((kind) => ({ path: join(directory, `cpuset.${kind}`), data: wanted[kind], reason: kind === 'cpus' ? 'the processors it may use' : 'the memory nodes it may use' }));
+  }
+}
+
+function cpusetStart(parent: string): CpusetStart {
+  if (readFileSync(join(parent, 'cgroup.clone_children'), 'utf8').trim() === '1') return { kind: 'inherited' };
+  const read = (file: string) => readFileSync(join(parent, file), 'utf8').trim();
+  return { kind: 'copy', cpus: read('cpuset.cpus'), mems: read('cpuset.mems') };
+}
+

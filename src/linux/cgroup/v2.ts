@@ -1,0 +1,105 @@
+/** cgroup v2, the unified hierarchy. */
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemError } from '../../errors.ts';
+import { assembleDeviceProgram } from './device-bpf.ts';
+import type { CgroupDriver } from './driver.ts';
+import type { CgroupLayout } from './layout.ts';
+import { ancestors, checkCgroupPath } from './paths.ts';
+import type { CgroupResources } from './resources.ts';
+import { v2Writes } from './v2-writes.ts';
+
+/** Those that a container's limits or statistics need. */
+const wanted = ['cpuset', 'cpu', 'io', 'memory', 'pids', 'hugetlb'];
+
+const words = (path: string): string[] => readFileSync(path, 'utf8').split(/\s+/).filter((word) => word !== '');
+
+export class CgroupV2Driver implements CgroupDriver {
+  readonly version = 2;
+  readonly controllers: readonly string[];
+  readonly #mountPoint: string;
+  readonly #made = new Set<string>();
+
+  constructor(mountPoint: string) {
+    this.#mountPoint = mountPoint;
+    this.controllers = words(join(mountPoint, 'cgroup.controllers'));
+  }
+
+  get swapLimit(): boolean {
+    // Not among the files of the root; without swap accounting it is nowhere.
+    return this.controllers.includes('memory') && [...this.#made].every((directory) => existsSync(join(directory, 'memory.swap.max')));
+  }
+
+  layout(path: string, resources: CgroupResources): CgroupLayout {
+    const clean = checkCgroupPath(path);
+    const parent = this.#prepareParent(clean);
+    const directory = join(this.#mountPoint, clean);
+    const handedDown = new Set(words(join(parent, 'cgroup.subtree_control')));
+    const rules = resources.devices ?? [];
+    return {
+      directories: [directory],
+      writes: v2Writes(directory, resources, handedDown, existsSync(join(parent, 'memory.swap.max')) || parent === this.#mountPoint),
+      joins: [],
+      cloneInto: directory,
+      ...(rules.length === 0 ? {} : { deviceProgram: { cgroup: directory, program: assembleDeviceProgram(rules) } }),
+      removals: [directory],
+      freezer: { path: join(directory, 'cgroup.freeze'), frozen: '1', thawed: '0' },
+      oomEvents: handedDown.has('memory') ? join(directory, 'memory.events') : '',
+      paths: Object.fromEntries([['unified', directory], ...[...handedDown].map((controller) => [controller, directory])]),
+      containerMounts: (mount) => [{ ...mount, type: 'cgroup2', source: 'cgroup' }],
+    };
+  }
+
+  release(): void {
+    for (const directory of [...this.#made].sort((a, b) => b.length - a.length)) {
+      try {
+        rmdirSync(directory);
+        this.#made.delete(directory);
+      } catch {
+        // Still in use, or gone: left as it is.
+        continue;
+      }
+    }
+  }
+
+  /** Makes the directories above `path` that are missing, and hands the controllers down to the last of them and its children. */
+  #prepareParent(path: string): string {
+    let directory = this.#mountPoint;
+    this.#handDown(directory);
+    for (const ancestor of ancestors(path)) {
+      directory = join(this.#mountPoint, ancestor);
+      this.#make(directory);
+      this.#handDown(directory);
+    }
+    return directory;
+  }
+
+  #make(directory: string): void {
+    if (existsSync(directory)) return;
+    try {
+      mkdirSync(directory, { mode: 0o755 });
+      this.#made.add(directory);
+    } catch (cause) {
+      if (existsSync(directory)) return;
+      throw systemError(`cannot make the cgroup ${directory}: ${(cause as Error).message}`, { object: directory, cause });
+    }
+  }
+
+  /** A child has the controllers that its parent names in cgroup.subtree_control, and none while that parent has processes itself. */
+  #handDown(directory: string): void {
+    const control = join(directory, 'cgroup.subtree_control');
+    const present = new Set(words(control));
+    const missing = words(join(directory, 'cgroup.controllers')).filter((controller) => wanted.includes(controller) && !present.has(controller));
+    for (const controller of missing) {
+      try {
+        writeFileSync(control, `+${controller}`);
+      } catch (cause) {
+        const code = (cause as NodeJS.ErrnoException).code;
+        // A processor controller refuses where real-time processes are; the others work without it.
+        if (code !== 'EBUSY') continue;
+        const advice = 'move them into a cgroup below it, or start the daemon with a cgroup parent elsewhere';
+        throw systemError(`cannot limit ${controller} below ${directory}: the cgroup has processes of its own; ${advice}`, { object: control, cause });
+      }
+    }
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * The overlayfs storage driver. On disk, below the data root:
+ *
+ *     layers/init/diff          the shared init layer
+ *     layers/<n>/diff           a layer's own files; n is small, so that 128 of them fit into one page of mount options
+ *     layers/<n>/tar-record     with diff, gives the layer's archive back (tar-record.ts)
+ *     layers/<n>/replaced/      files that the archive has, and a later entry of it replaced
+ *     layers/tmp-…              being unpacked or removed; swept at start
+ *     overlay/<id>/{diff,work,merged}   a container's root
+ */
+import { randomUUID } from 'node:crypto';
+import { chownSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { conflict, invalidParameter, notFound, systemError } from '../errors.ts';
+import type { Database } from '../store/database.ts';
+import { chainIdOf } from './digest.ts';
+import type { ImplicitDirectory } from './directories.ts';
+import type { Digest, LayerInfo, RootDescription, StorageDriver } from './driver.ts';
+import { makeInitLayer } from './init-layer.ts';
+import { type LayerRecord, LayerTable } from './layer-table.ts';
+import { lookUp } from './lookup.ts';
+import { removeTree } from './remove.ts';
+import { replayedSize, replayTar } from './tar-record.ts';
+import { fromByteString } from './tar/entry.ts';
+import { layerParts, unpackLayer } from './unpack.ts';
+
+/** Docker's limit; overlayfs itself takes 500. */
+const maxDepth = 125;
+
+export class Overlay2Driver implements StorageDriver {
+  readonly name = 'overlay2';
+  readonly #layers: string;
+  readonly #roots: string;
+  readonly #table: LayerTable;
+
+  /** Prepares the directories below `dataRoot`. */
+  constructor(dataRoot: string, db: Database) {
+    this.#layers = `${dataRoot}/layers`;
+    this.#roots = `${dataRoot}/overlay`;
+    mkdirSync(this.#layers, { recursive: true, mode: 0o710 });
+    mkdirSync(this.#roots, { recursive: true, mode: 0o710 });
+    makeInitLayer(`${this.#layers}/init/diff`);
+    this.#table = new LayerTable(db);
+    this.#setOrphansAside();
+  }
+
+  /** Removes what an interrupted unpack or removal left behind. */
+  async recover(): Promise<void> {
+    for (const name of readdirSync(this.#layers)) {
+      if (name.startsWith('tmp-')) await removeTree(`${this.#layers}/${name}`);
+    }
+  }
+
+  /** Ids of the roots that exist, for the engine to compare with its containers. */
+  roots(): string[] {
+    return readdirSync(this.#roots);
+  }
+
+  layer(chainId: Digest): LayerInfo | undefined {
+    const record = this.#table.get(chainId);
+    return record && this.#info(record);
+  }
+
+  layers(): LayerInfo[] {
+    return [...this.#table.all()].map((record) => this.#info(record));
+  }
+
+  async unpack(parent: Digest | null, tar: AsyncIterable<Uint8Array>, diffId?: Digest): Promise<LayerInfo> {
+    const existing = diffId && this.layer(chainIdOf(parent, diffId));
+    if (existing) return existing;
+    const chain = this.#chain(parent);
+    if (chain.length >= maxDepth) throw invalidParameter('max depth exceeded', { operation: 'unpack layer' });
+    const temporary = this.#temporary();
+    try {
+      const lowers = chain.map((layer) => this.#parts(layer).diff);
+      const unpacked = await unpackLayer(temporary, tar, (path) => implicitDirectory(lowers, path));
+      if (diffId && unpacked.diffId !== diffId) {
+        throw invalidParameter(`invalid diffID for layer: expected "${diffId}", got "${unpacked.diffId}"`, { object: diffId });
+      }
+      return this.#adopt(temporary, { ...unpacked, parent, chainId: chainIdOf(parent, unpacked.diffId) });
+    } finally {
+      // Gone already when it was adopted.
+      await removeTree(temporary);
+    }
+  }
+
+  pack(chainId: Digest): AsyncIterable<Uint8Array> {
+    const { record, diff, replaced } = this.#parts(this.#existing(chainId));
+    return replayTar(record, diff, replaced);
+  }
+
+  packedSize(chainId: Digest): number {
+    return replayedSize(this.#parts(this.#existing(chainId)).record);
+  }
+
+  async removeLayer(chainId: Digest): Promise<void> {
+    const layer = this.#table.get(chainId);
+    if (!layer) return;
+    for (const other of this.#table.all()) {
+      if (other.parent === chainId) throw conflict(`layer ${chainId} is the parent of ${other.chainId}`, { object: chainId });
+    }
+    // The row goes first: a directory without a row is swept at the next start, a row without a directory would be a lie.
+    this.#table.delete(chainId);
+    const temporary = this.#temporary();
+    renameSync(`${this.#layers}/${layer.dir}`, temporary);
+    await removeTree(temporary);
+  }
+
+  createRoot(id: string, topLayer: Digest | null, owner: { uid: number; gid: number }): RootDescription {
+    const root = this.root(id, topLayer);
+    mkdirSync(`${this.#roots}/${id}`, { mode: 0o710 });
+    mkdirSync(root.upperDir, { mode: 0o755 });
+    mkdirSync(root.workDir, { mode: 0o700 });
+    mkdirSync(root.mergedDir, { mode: 0o700 });
+    if (owner.uid !== 0 || owner.gid !== 0) chownSync(root.upperDir, owner.uid, owner.gid);
+    return root;
+  }
+
+  root(id: string, topLayer: Digest | null): RootDescription {
+    const own = `${this.#roots}/${id}`;
+    const lowerDirs = this.#chain(topLayer).map((layer) => this.#parts(layer).diff);
+    return {
+      lowerDirs: [...lowerDirs, `${this.#layers}/init/diff`],
+      upperDir: `${own}/diff`,
+      workDir: `${own}/work`,
+      mergedDir: `${own}/merged`,
+      cwd: this.#layers,
+    };
+  }
+
+  removeRoot(id: string): Promise<void> {
+    return removeTree(`${this.#roots}/${id}`);
+  }
+
+  #existing(chainId: Digest): LayerRecord {
+    const layer = this.#table.get(chainId);
+    if (!layer) throw notFound(`layer ${chainId} does not exist`, { object: chainId });
+    return layer;
+  }
+
+  #chain(top: Digest | null): LayerRecord[] {
+    try {
+      return this.#table.chain(top);
+    } catch (error) {
+      throw systemError(`a layer of the image is missing from the data root: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  #adopt(temporary: string, layer: Omit<LayerRecord, 'dir'>): LayerInfo {
+    // Another unpack of the same layer may have been faster.
+    return this.layer(layer.chainId) ?? this.#info(this.#table.add(layer, (dir) => renameSync(temporary, `${this.#layers}/${dir}`)));
+  }
+
+  #info({ chainId, diffId, parent, size, dir }: LayerRecord): LayerInfo {
+    return { chainId, diffId, parent, size, path: `${this.#layers}/${dir}/diff` };
+  }
+
+  #parts(layer: LayerRecord) {
+    return layerParts(`${this.#layers}/${layer.dir}`);
+  }
+
+  #temporary(): string {
+    return `${this.#layers}/tmp-${randomUUID()}`;
+  }
+
+  /** A directory whose row was never committed would be in the way of the next layer with its number. */
+  #setOrphansAside(): void {
+    const known = new Set([...this.#table.all()].map((layer) => String(layer.dir)));
+    for (const name of readdirSync(this.#layers)) {
+      if (/^\d+$/.test(name) && !known.has(name)) renameSync(`${this.#layers}/${name}`, this.#temporary());
+    }
+  }
+}
+
+/** The driver on a data root; what an earlier run left half-done is removed in the background. */
+export function createOverlayDriver({ dataRoot, database }: { dataRoot: string; database: Database }): Overlay2Driver {
+  const driver = new Overlay2Driver(dataRoot, database);
+  // Nothing refers to what is swept, and the next start tries again.
+  driver.recover().catch(() => undefined);
+  return driver;
+}
+
+/** A directory that an archive does not list is like the one that it will be merged with. */
+function implicitDirectory(lowers: readonly string[], path: string): ImplicitDirectory {
+  const stat = lookUp(lowers, fromByteString(path))?.stat;
+  return stat?.isDirectory() ? { uid: stat.uid, gid: stat.gid, mode: stat.mode & 0o7777 } : { uid: 0, gid: 0, mode: 0o755 };
+}

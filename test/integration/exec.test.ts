@@ -1,0 +1,112 @@
+/** `docker exec`. */
+import { beforeAll, expect } from 'bun:test';
+import { Client, demultiplex } from '../support/http.ts';
+import { missing } from '../support/requirements.ts';
+import { leavesNothingBehind, useEngine } from '../support/subject.ts';
+
+const { subject, it, needs } = useEngine();
+const NAME = 'host-of-execs';
+
+beforeAll(async () => {
+  if (missing(...needs) !== undefined) return;
+  await subject.output('run', '-d', '--name', NAME, '-e', 'FROM_CONTAINER=yes', '-w', '/tmp', '--label', 'x=1', 'busybox', 'sleep', '1000');
+}, 90_000);
+
+const exec = (...words: string[]) => subject.docker('exec', ...words.slice(0, -1), NAME, 'sh', '-c', words.at(-1) as string);
+
+it('keeps stdout, stderr and the exit code', async () => {
+  expect(await exec('echo out; echo err >&2; exit 17')).toEqual({ code: 17, stdout: 'out\n', stderr: 'err\n' });
+});
+
+it('joins every namespace and the cgroup of the container', async () => {
+  const script = 'for n in cgroup ipc mnt net pid uts user; do [ $(readlink /proc/1/ns/$n) = $(readlink /proc/self/ns/$n) ] || echo $n differs; done; diff /proc/1/cgroup /proc/self/cgroup';
+  expect(await exec(script)).toEqual({ code: 0, stdout: '', stderr: '' });
+});
+
+it('takes environment and directory from the container, and its own before them', async () => {
+  expect((await exec('echo $FROM_CONTAINER $PWD')).stdout).toBe('yes /tmp\n');
+  expect((await exec('-e', 'FROM_CONTAINER=no', '-e', 'MORE=1', '-w', '/etc', 'echo $FROM_CONTAINER $MORE $PWD')).stdout).toBe('no 1 /etc\n');
+});
+
+it('runs as another user', async () => {
+  expect((await exec('-u', 'www-data', 'id -u; id -g; grep CapEff /proc/self/status')).stdout).toBe('33\n33\nCapEff:\t0000000000000000\n');
+});
+
+it('has the privileges of the container, no more', async () => {
+  expect((await exec('grep -E "CapEff|Seccomp:" /proc/self/status')).stdout).toBe('CapEff:\t00000000a80425fb\nSeccomp:\t2\n');
+});
+
+it('has all privileges with --privileged', async () => {
+  expect((await exec('--privileged', 'grep -c CapEff:.*a80425fb /proc/self/status')).stdout).toBe('0\n');
+});
+
+it('carries big input both ways', async () => {
+  const bytes = 'x'.repeat(2_000_000);
+  const result = await subject.docker('exec', '-i', NAME, 'cat', { stdin: bytes });
+  expect(result.stdout.length).toBe(bytes.length);
+});
+
+it('is 127 and 126 as run is', async () => {
+  const unknown = await subject.docker('exec', NAME, 'no-such-command');
+  expect(unknown.code).toBe(127);
+  expect(unknown.stdout + unknown.stderr).toContain('exec: "no-such-command": executable file not found in $PATH');
+  expect((await subject.docker('exec', NAME, '/etc/passwd')).code).toBe(126);
+});
+
+it('is 128+n for a signal', async () => {
+  expect((await subject.docker('exec', NAME, 'sh', '-c', 'kill -KILL $$')).code).toBe(137);
+});
+
+it('runs detached', async () => {
+  expect(await subject.output('exec', '-d', NAME, 'sh', '-c', 'echo done > /tmp/detached')).toBe('');
+  expect((await exec('until [ -s /tmp/detached ]; do :; done; cat /tmp/detached')).stdout).toBe('done\n');
+});
+
+it('can be inspected while it runs and after', async () => {
+  const { Id } = await subject.api.json<{ Id: string }>('POST', `/containers/${NAME}/exec`, { Cmd: ['sh', '-c', 'read x; exit 5'], AttachStdin: true, AttachStdout: true });
+  const before = await subject.api.json<{ Running: boolean; ExitCode: number | null; ProcessConfig: object }>('GET', `/exec/${Id}/json`);
+  expect(before).toMatchObject({ Running: false, ExitCode: null, ProcessConfig: { entrypoint: 'sh', arguments: ['-c', 'read x; exit 5'], tty: false } });
+  const stream = await Client.hijack(subject.engine.socket, `/exec/${Id}/start`, { Detach: false, Tty: false });
+  expect(stream.status).toBe(101);
+  expect(await subject.api.json('GET', `/exec/${Id}/json`)).toMatchObject({ Running: true, ExitCode: null });
+  stream.socket.write('go\n');
+  await stream.all();
+  stream.socket.destroy();
+  expect(await subject.api.json('GET', `/exec/${Id}/json`)).toMatchObject({ Running: false, ExitCode: 5 });
+});
+
+it('frames its streams', async () => {
+  const { Id } = await subject.api.json<{ Id: string }>('POST', `/containers/${NAME}/exec`, { Cmd: ['sh', '-c', 'echo out; echo err >&2'], AttachStdout: true, AttachStderr: true });
+  const stream = await Client.hijack(subject.engine.socket, `/exec/${Id}/start`, { Detach: false, Tty: false });
+  const { stdout, stderr } = demultiplex(await stream.all());
+  stream.socket.destroy();
+  expect([stdout.toString(), stderr.toString()]).toEqual(['out\n', 'err\n']);
+});
+
+it('cannot be started twice', async () => {
+  const { Id } = await subject.api.json<{ Id: string }>('POST', `/containers/${NAME}/exec`, { Cmd: ['true'], AttachStdout: true });
+  const first = await Client.hijack(subject.engine.socket, `/exec/${Id}/start`, {});
+  await first.all();
+  first.socket.destroy();
+  expect((await subject.api.request('POST', `/exec/${Id}/start`, { Detach: true })).status).toBe(409);
+});
+
+it('refuses an empty command, an unknown exec, a container that does not run', async () => {
+  const empty = await subject.api.request('POST', `/containers/${NAME}/exec`, { Cmd: [] });
+  expect([empty.status, empty.body.toString().trim()]).toEqual([400, '{"message":"No exec command specified"}']);
+  const unknown = await subject.api.request('GET', '/exec/0123456789abcdef/json');
+  expect([unknown.status, unknown.body.toString().trim()]).toEqual([404, '{"message":"No such exec instance: 0123456789abcdef"}']);
+  const id = await subject.output('create', 'busybox');
+  const stopped = await subject.api.request('POST', `/containers/${id}/exec`, { Cmd: ['true'] });
+  expect([stopped.status, stopped.body.toString().trim()]).toEqual([409, `{"message":"container ${id} is not running"}`]);
+});
+
+it('ends with its container', async () => {
+  const id = await subject.output('run', '-d', 'busybox', 'sleep', '1000');
+  const running = subject.docker('exec', id, 'sleep', '1000');
+  while (!(await subject.output('top', id)).includes('sleep 1000\n'));
+  await subject.output('kill', id);
+  expect((await running).code).toBe(137);
+});
+
+leavesNothingBehind(subject);

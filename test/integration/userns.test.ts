@@ -1,0 +1,56 @@
+/** A daemon with `--userns-remap`: root in a container is nobody on the machine. */
+import { expect } from 'bun:test';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { namespaceOf } from '../support/processes.ts';
+import { leavesNothingBehind, useEngine } from '../support/subject.ts';
+
+// The ids are taken from /etc/subuid and /etc/subgid as every engine reads them, here of its own mount namespace.
+const prepare = [
+  'printf "mapped:x:700000:700000::/:/bin/false\\n" | cat /etc/passwd - > $scratch/passwd && mount --bind $scratch/passwd /etc/passwd',
+  'printf "mapped:x:700000:\\n" | cat /etc/group - > $scratch/group && mount --bind $scratch/group /etc/group',
+  'for f in subuid subgid; do touch /etc/$f 2>/dev/null; echo mapped:700000:65536 > $scratch/$f; mount --bind $scratch/$f /etc/$f; done',
+].join('; ');
+const { subject, it } = useEngine({ args: ['--userns-remap', 'mapped'], prepare });
+
+it('maps root to an id without rights', async () => {
+  const id = await subject.output('run', '-d', 'busybox', 'sleep', '1000');
+  const pid = Number(await subject.inspect(id, '{{.State.Pid}}'));
+  expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^Uid:\t700000\t700000/m);
+  expect(readFileSync(`/proc/${pid}/uid_map`, 'utf8').trim().split(/\s+/)).toEqual(['0', '700000', '65536']);
+  expect(namespaceOf(pid, 'user')).not.toBe(namespaceOf('self', 'user') as string);
+});
+
+it('shows root as the owner of its files', async () => {
+  expect(await subject.output('run', '--rm', 'busybox', 'sh', '-c', 'id -u; stat -c %u:%g /bin/busybox /etc/hosts; touch /x && stat -c %u /x')).toBe('0\n0:0\n0:0\n0');
+});
+
+it('writes to binds with the mapped id', async () => {
+  const directory = path.join(subject.engine.scratch, 'open');
+  mkdirSync(directory);
+  writeFileSync(path.join(directory, 'private'), 'secret', { mode: 0o600 });
+  const { stdout } = await subject.docker('run', '--rm', '-v', `${directory}:/data`, 'busybox', 'sh', '-c', 'stat -c %u /data; cat /data/private || echo denied');
+  expect(stdout).toBe('65534\ndenied\n');
+  expect(statSync(path.join(directory, 'private')).uid).toBe(0);
+});
+
+it('maps nothing with --userns host', async () => {
+  const id = await subject.output('run', '-d', '--userns', 'host', 'busybox', 'sleep', '1000');
+  const pid = Number(await subject.inspect(id, '{{.State.Pid}}'));
+  expect(namespaceOf(pid, 'user')).toBe(namespaceOf('self', 'user') as string);
+  // Docker Engine keeps its layers with mapped owners, which show here.
+  if (!subject.isDockerd) expect(await subject.output('exec', id, 'stat', '-c', '%u:%g', '/bin/busybox')).toBe('0:0');
+});
+
+it('refuses to be privileged while mapped', async () => {
+  const result = await subject.docker('run', '--rm', '--privileged', 'busybox', 'true');
+  expect(result.code).toBe(125);
+  expect(result.stderr).toContain('privileged mode is incompatible with user namespaces');
+});
+
+it('executes commands as the mapped root', async () => {
+  const id = await subject.output('run', '-d', 'busybox', 'sleep', '1000');
+  expect(await subject.output('exec', id, 'sh', '-c', 'id -u; touch /made && stat -c %u /made')).toBe('0\n0');
+});
+
+leavesNothingBehind(subject);

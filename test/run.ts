@@ -1,0 +1,88 @@
+/**
+ * Runs the tests of the tiers named as arguments (`unit`, `integration`; both without any), each file in a process of its own so
+ * that a crash takes nothing else with it, and ends with one line: `N passed, N failed, N skipped`.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import path from 'node:path';
+import { bun, checkout } from './support/paths.ts';
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** What is started as one process, and how long it may take at most: longer is a test that hangs. */
+interface Batch {
+  readonly title: string;
+  readonly paths: readonly string[];
+  readonly minutes: number;
+}
+
+function integrationFiles(): string[] {
+  const folder = path.join(checkout, 'test/integration');
+  return readdirSync(folder).filter((name) => name.endsWith('.test.ts')).toSorted().map((name) => path.join(folder, name));
+}
+
+/** `select`: only integration files whose name contains it. */
+function batchesOf(tier: string, select: string): Batch[] {
+  if (tier === 'unit') return [{ title: 'unit', paths: ['src', 'lint'].map((folder) => path.join(checkout, folder)), minutes: 5 }];
+  if (tier !== 'integration') throw new Error(`There is no tier "${tier}"; the tiers are unit and integration.`);
+  return integrationFiles()
+    .filter((file) => path.basename(file).includes(select))
+    .map((file) => ({ title: path.relative(checkout, file), paths: [file], minutes: 5 }));
+}
+
+/** Counts of bun's JUnit report; undefined when the process ended before it could write one. */
+function readReport(file: string): Counts | undefined {
+  let xml: string;
+  try {
+    xml = readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const [, attributes = ''] = /<testsuites([^>]*)>/.exec(xml) ?? [];
+  const count = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(attributes)?.[1] ?? 0);
+  const [failed, skipped] = [count('failures'), count('skipped')];
+  return { failed, skipped, passed: count('tests') - failed - skipped };
+}
+
+async function runBatch({ title, paths, minutes }: Batch, reports: string): Promise<Counts> {
+  const report = path.join(reports, `${title.replaceAll('/', '-')}.xml`);
+  const args = ['test', ...paths, '--reporter=junit', `--reporter-outfile=${report}`];
+  const child = spawn(bun, args, { cwd: checkout, stdio: ['ignore', 'pipe', 'pipe'], timeout: minutes * 60_000, killSignal: 'SIGKILL' });
+  const output: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => output.push(chunk));
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  process.stdout.write(`\n${Buffer.concat(output)}`);
+  const counts = readReport(report) ?? { passed: 0, failed: 0, skipped: 0 };
+  if (code !== 0 && counts.failed === 0) {
+    console.log(`${title}: ended with ${code ?? signal} although no test of it failed; that counts as one failure.`);
+    counts.failed = 1;
+  }
+  return counts;
+}
+
+async function main(): Promise<void> {
+  const [select = ''] = process.argv.slice(2).filter((word) => word.startsWith('--only=')).map((word) => word.slice('--only='.length));
+  const named = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+  const waiting = (named.length > 0 ? named : ['unit', 'integration']).flatMap((tier) => batchesOf(tier, select));
+  const reports = mkdtempSync(path.join(tmpdir(), 'caisson-reports-'));
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const worker = async (): Promise<void> => {
+    for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+      const counts = await runBatch(batch, reports);
+      for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key];
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker));
+  rmSync(reports, { recursive: true });
+  console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+await main();
