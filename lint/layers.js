@@ -6,8 +6,8 @@ import path from 'node:path';
 
 /** From the top down. A folder may import what stands in a later group, and nothing in its own group but itself. */
 const ORDER = [
-  ['main.ts'],
   ['cli'],
+  ['daemon.ts'],
   ['api'],
   ['engine'],
   ['build'],
@@ -16,9 +16,9 @@ const ORDER = [
   ['store'],
   ['runtime'],
   ['linux'],
-  ['assets.ts', 'errors.ts'],
+  ['assets.ts', 'errors.ts', 'version.ts'],
 ];
-const PICTURE = 'cli → api → engine → {build → images → storage, network, volumes} → (store) → runtime → linux';
+const PICTURE = 'cli → (daemon.ts) → api → engine → {build → images → storage, network, volumes} → (store) → runtime → linux';
 
 /** Below these lines nothing knows of the metadata database. */
 const WITHOUT_STORE = new Set(['runtime', 'linux']);

@@ -2,6 +2,7 @@
  * The init of a container (`docker run --init`): starts the command as its child, passes signals on, reaps zombies, and ends
  * as the child does: its exit code, 128+n for a signal, 126 or 127 when it could not be executed.
  */
+#include "modes.h"
 #include "util.h"
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -75,7 +76,7 @@ int init_main(char **argv)
   }
   if (command == 0)
     run_command(argv, &before);
-  for (int code;;) {
+  for (int code = 0;;) {
     siginfo_t info;
     int number = sigwaitinfo(&passed, &info);
     if (number == SIGCHLD || (number < 0 && errno == EAGAIN)) {

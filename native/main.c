@@ -1,8 +1,6 @@
 /* One executable with two faces: the shim of a container, and the init that `--init` puts into one. */
+#include "modes.h"
 #include "util.h"
-
-int shim_main(void);
-int init_main(char **argv);
 
 int main(int argc, char **argv)
 {

@@ -23,13 +23,13 @@
 int do_sethostname(struct runner *run, const struct op_sethostname *op)
 {
   ONLY_INIT(run);
-  return about(run, op->name, result(syscall(SYS_sethostname, op->name, strlen(op->name))));
+  return about(run, op->value, result(syscall(SYS_sethostname, op->value, strlen(op->value))));
 }
 
 int do_setdomainname(struct runner *run, const struct op_setdomainname *op)
 {
   ONLY_INIT(run);
-  return about(run, op->name, result(syscall(SYS_setdomainname, op->name, strlen(op->name))));
+  return about(run, op->value, result(syscall(SYS_setdomainname, op->value, strlen(op->value))));
 }
 
 int do_setrlimit(struct runner *run, const struct op_setrlimit *op)

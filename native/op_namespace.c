@@ -7,26 +7,58 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* What the shim may change for a child and change back afterwards: it stays in all of its own namespaces itself. */
-#define CHILDREN_ONLY ((uint64_t)(CLONE_NEWPID | CLONE_NEWTIME))
+/*
+ * What the shim may change in `prepare` and change back after the clone. Pid and time namespaces can only be entered by being
+ * born there; the others because a process that is cloned into a new user namespace has no right to join the host's any more.
+ * A user or mount namespace is not among them: the shim could not, or not safely, come back.
+ */
+static const struct {
+  int type;
+  const char *own;
+} movable[NAMESPACE_KINDS] = {
+  { CLONE_NEWPID, "/proc/self/ns/pid" },
+  { CLONE_NEWTIME, "/proc/self/ns/time" },
+  { CLONE_NEWNET, "/proc/self/ns/net" },
+  { CLONE_NEWIPC, "/proc/self/ns/ipc" },
+  { CLONE_NEWUTS, "/proc/self/ns/uts" },
+};
 
-/* The namespaces of another kind are for the new process alone: the shim would never get its own ones back. */
-static bool may_change(struct runner *run, uint64_t flags)
+/* Before a change: keeps the way back. The new process itself needs none. */
+static int may_change(struct runner *run, uint64_t flags)
 {
   if (run->section == SECTION_INIT)
-    return true;
-  if (run->section != SECTION_PREPARE || (flags & ~CHILDREN_ONLY) != 0)
-    return false;
-  run->children_moved = true;
-  return true;
+    return 0;
+  if (run->section != SECTION_PREPARE)
+    return -EINVAL;
+  for (size_t i = 0; i < NAMESPACE_KINDS; i++) {
+    if ((flags & (uint64_t)movable[i].type) == 0)
+      continue;
+    flags &= ~(uint64_t)movable[i].type;
+    if (run->own_namespaces[i] < 0)
+      run->own_namespaces[i] = open(movable[i].own, O_RDONLY | O_CLOEXEC);
+    if (run->own_namespaces[i] < 0)
+      return about(run, movable[i].own, -errno);
+  }
+  return flags == 0 ? 0 : -EINVAL;
+}
+
+int runner_return(struct runner *run)
+{
+  for (size_t i = 0; i < NAMESPACE_KINDS; i++) {
+    if (run->own_namespaces[i] >= 0 && setns(run->own_namespaces[i], movable[i].type) < 0)
+      return about(run, movable[i].own, -errno);
+    close_fd(&run->own_namespaces[i]);
+  }
+  return 0;
 }
 
 int do_setns(struct runner *run, const struct op_setns *op)
 {
   if (!on_host(run))
     return -EPERM;
-  if (!may_change(run, op->type))
-    return -EINVAL;
+  int error = may_change(run, op->type);
+  if (error < 0)
+    return error;
   CLOSE int fd = open(op->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd < 0)
     return about(run, op->path, -errno);
@@ -35,13 +67,14 @@ int do_setns(struct runner *run, const struct op_setns *op)
 
 int do_enter(struct runner *run, const struct op_enter *op)
 {
-  if (run->container < 0 || !may_change(run, op->flags))
-    return -EINVAL;
+  int error = run->container < 0 ? -EINVAL : may_change(run, op->flags);
+  if (error < 0)
+    return error;
   /*
    * From here on the process is visible to the container's. It is not dumpable (main.c), so that none of them, not even its
    * root, can trace it or open its descriptors before execve (CVE-2016-9962).
    */
-  int error = result(setns(run->container, (int)op->flags));
+  error = result(setns(run->container, (int)op->flags));
   if (error == 0 && run->section == SECTION_INIT && (op->flags & CLONE_NEWNS) != 0) {
     run->pivoted = true;
     close_fd(&run->root);
@@ -53,9 +86,8 @@ int do_enter(struct runner *run, const struct op_enter *op)
 
 int do_unshare(struct runner *run, const struct op_unshare *op)
 {
-  if (!may_change(run, op->flags))
-    return -EINVAL;
-  return result(syscall(SYS_unshare, (unsigned long)op->flags));
+  int error = may_change(run, op->flags);
+  return error < 0 ? error : result(syscall(SYS_unshare, (unsigned long)op->flags));
 }
 
 int do_sync(struct runner *run, const struct op_sync *op)
@@ -85,8 +117,8 @@ int do_setsid(struct runner *run, const struct op_setsid *op)
 int do_session_keyring(struct runner *run, const struct op_session_keyring *op)
 {
   enum { JOIN_SESSION_KEYRING = 1 };
-  int error = result(syscall(SYS_keyctl, JOIN_SESSION_KEYRING, op->name));
-  return error == -ENOSYS || error == -EPERM ? 0 : about(run, op->name, error);
+  int error = result(syscall(SYS_keyctl, JOIN_SESSION_KEYRING, op->value));
+  return error == -ENOSYS || error == -EPERM ? 0 : about(run, op->value, error);
 }
 
 /* rtnetlink(7): messages are 4-byte aligned, each with this header. */

@@ -4,8 +4,8 @@ void runner_init(struct runner *run)
 {
   memset(run, 0, offsetof(struct runner, object_text));
   memset(&run->slots, 0xff, sizeof run->slots);
+  memset(&run->own_namespaces, 0xff, sizeof run->own_namespaces);
   run->join_count = 0;
-  run->children_moved = false;
   run->child = 0;
   run->container = run->status = run->root = -1;
   run->progress = NULL;
@@ -19,6 +19,8 @@ void runner_close(struct runner *run)
     close_fd(&run->slots[i]);
   for (int i = 0; i < run->join_count; i++)
     close_fd(&run->joins[i]);
+  for (int i = 0; i < NAMESPACE_KINDS; i++)
+    close_fd(&run->own_namespaces[i]);
   run->join_count = 0;
 }
 
@@ -69,7 +71,7 @@ static int operation_run(struct runner *run, uint32_t code, struct reader *field
   switch (code) {
 #define X(name) \
   case OP_##name: { \
-    struct op_##name op; \
+    struct op_##name op = { 0 }; \
     return decode_op_##name(fields, &op) ? do_##name(run, &op) : -EBADMSG; \
   }
     PLAN_OPERATIONS(X)

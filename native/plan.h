@@ -8,6 +8,7 @@
 #include <limits.h>
 
 #define SLOTS 64
+#define NAMESPACE_KINDS 5
 #define JOINS 16
 
 /*
@@ -38,7 +39,7 @@ struct runner {
   int slots[SLOTS]; /* trees and user namespaces, by number; -1 when empty */
   int joins[JOINS]; /* open cgroup files that the new process writes "0" to */
   int join_count;
-  bool children_moved; /* prepare has changed the pid or time namespace of the shim's children */
+  int own_namespaces[NAMESPACE_KINDS]; /* what the shim has to return to after the clone; -1 where it has not moved */
   pid_t child; /* host: the new process */
   int container; /* exec: pidfd of the container's first process, else -1 */
 
@@ -55,8 +56,11 @@ struct runner {
 enum { STATUS_SYNC = 'S', STATUS_PIPES = 'P', STATUS_TERMINAL = 'T', STATUS_GO = 'G' };
 
 void runner_init(struct runner *run);
-/* Closes the slots and cgroup files. */
+/* Closes what it holds. */
 void runner_close(struct runner *run);
+
+/* Takes the shim back to its own namespaces; 0 or -errno. */
+int runner_return(struct runner *run);
 
 /* Splits a plan; false when it is malformed or of another version. */
 bool plan_read(struct plan *plan, const uint8_t *data, size_t size);

@@ -353,12 +353,12 @@ static inline bool decode_op_setsid(struct reader *r, struct op_setsid *v)
 }
 
 struct op_session_keyring {
-  const char *name;
+  const char *value;
 };
 
 static inline bool decode_op_session_keyring(struct reader *r, struct op_session_keyring *v)
 {
-  return take_string(r, &v->name)
+  return take_string(r, &v->value)
       && r->at == r->end;
 }
 
@@ -529,22 +529,22 @@ static inline bool decode_op_terminal(struct reader *r, struct op_terminal *v)
 }
 
 struct op_sethostname {
-  const char *name;
+  const char *value;
 };
 
 static inline bool decode_op_sethostname(struct reader *r, struct op_sethostname *v)
 {
-  return take_string(r, &v->name)
+  return take_string(r, &v->value)
       && r->at == r->end;
 }
 
 struct op_setdomainname {
-  const char *name;
+  const char *value;
 };
 
 static inline bool decode_op_setdomainname(struct reader *r, struct op_setdomainname *v)
 {
-  return take_string(r, &v->name)
+  return take_string(r, &v->value)
       && r->at == r->end;
 }
 

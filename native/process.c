@@ -118,20 +118,6 @@ static _Noreturn void child_main(struct runner *run, struct progress *progress, 
 
 /* ---- starting --------------------------------------------------------------------------------------------------------- */
 
-/* After the clone the shim's next children are again to be in its own pid and time namespaces. */
-static int restore_namespaces(void)
-{
-  const struct { const char *path; int type; } own[] = { { "/proc/self/ns/pid", CLONE_NEWPID }, { "/proc/self/ns/time", CLONE_NEWTIME } };
-  for (size_t i = 0; i < ARRAY_LENGTH(own); i++) {
-    CLOSE int fd = open(own[i].path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-      continue; /* a kernel without time namespaces */
-    if (fd < 0 || setns(fd, own[i].type) < 0)
-      return -errno;
-  }
-  return 0;
-}
-
 /* clone3(2) as the plan says; the pid, or -errno. Does not return in the new process. */
 static int clone_process(struct process *p, struct runner *run, const struct plan *plan, const struct op_clone *clone)
 {
@@ -186,13 +172,11 @@ static struct failure prepare_and_clone(struct process *p, struct runner *run, c
     run->object = "";
     error = clone_process(p, run, plan, &clone);
   }
-  if (run->children_moved) {
-    int restored = restore_namespaces();
-    if (restored < 0 && error >= 0) {
-      process_kill(p);
-      error = about(run, "namespaces of the shim", restored);
-    }
-  }
+  /* A shim that could not go back would put the next process, and itself, into the wrong place: it ends instead. */
+  const char *object = run->object;
+  if (runner_return(run) < 0)
+    _exit(1);
+  run->object = object;
   failure.error = error < 0 ? -error : 0;
   return failure;
 }
@@ -242,6 +226,7 @@ void process_start(const struct process_request *request)
   }
   struct plan plan;
   struct failure failure = { SECTION_PREPARE, -1, EBADMSG };
+  connection_unpark(p);
   runner_init(&run);
   run.stdio = p->stdio;
   run.container = p == &processes[0] ? -1 : processes[0].pidfd.fd;
@@ -291,7 +276,6 @@ static void starting_over(struct process *p)
     message_free(p);
     p->state = PROCESS_RUNNING;
     send_started(p);
-    connection_unpark(p);
     process_update(p);
     return;
   case PROGRESS_FAILED:

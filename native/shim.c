@@ -1,5 +1,6 @@
 /* The shim's life: what it is born with, its one loop, and how it ends. */
 #include "shim.h"
+#include "modes.h"
 #include "sys.h"
 #include <signal.h>
 #include <sys/mman.h>

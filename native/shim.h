@@ -131,7 +131,6 @@ extern struct connection connections[MAX_CONNECTIONS];
 extern uint8_t io_buffer[FRAME_HEADER + CHUNK];
 
 /* shim.c */
-int shim_main(void);
 /* Executes the release section, once, and gives the name of the socket free. */
 void shim_release(void);
 /* The container is over, or never began: releases what it held, says so, exits when every client has its output. */

@@ -9,7 +9,7 @@ export type Asset = 'caisson-shim' | 'busybox';
 
 /** Where each asset is below the root of the source tree. */
 const SOURCES: Readonly<Record<Asset, string>> = {
-  'caisson-shim': 'build/caisson-shim',
+  'caisson-shim': 'native/build/caisson-shim',
   busybox: 'node_modules/busybox-static/bin/busybox',
 };
 

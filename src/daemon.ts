@@ -17,12 +17,14 @@ import { createImageEndpoints } from './engine/image-endpoints.ts';
 import { defaultLogBounds, parseLogBounds } from './engine/log-bounds.ts';
 import { reconcile } from './engine/reconcile.ts';
 import type { EngineSettings } from './engine/settings.ts';
+import { deviceSource } from './engine/spec/host-devices.ts';
+import { probeHost } from './engine/spec/host-probe.ts';
 import { createSystemService } from './engine/system-service.ts';
 import { readAccountFiles, resolveRemap } from './engine/userns-remap.ts';
 import { createVolumeService } from './engine/volume-service.ts';
 import { createImageService } from './images/image-service.ts';
 import { seedBusybox } from './images/seed.ts';
-import { createCgroupDriver } from './linux/cgroup/index.ts';
+import { createCgroupDriver, detectCgroups } from './linux/cgroup/index.ts';
 import { checkPrerequisites } from './linux/prerequisites.ts';
 import { createLauncher } from './runtime/launcher.ts';
 import { readFileInRoot } from './storage/lookup.ts';
@@ -93,6 +95,7 @@ function createContext(settings: EngineSettings, logger: Logger): EngineContext 
   const storage = createOverlayDriver({ dataRoot: settings.dataRoot, database });
   const registry = new ContainerRegistry(new ContainerStore(database));
   const layersInUse = () => new Set(registry.all().flatMap((container) => container.record.topLayer ?? []));
+  const cgroups = createCgroupDriver(settings.cgroupParent);
   return {
     settings,
     logger,
@@ -102,8 +105,10 @@ function createContext(settings: EngineSettings, logger: Logger): EngineContext 
     execs: new Map(),
     images: createImageService({ dataRoot: settings.dataRoot, database, storage, layersInUse }),
     volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database)),
-    launcher: createLauncher({ helper: readAsset('caisson-shim'), execRoot: settings.execRoot }),
-    cgroups: createCgroupDriver(settings.cgroupParent),
+    launcher: createLauncher({ helperPath: settings.initBinary, execRoot: settings.execRoot }),
+    cgroups,
+    host: probeHost(cgroups, settings.usernsRemap !== null),
+    devices: deviceSource(),
     readFileInRoot,
     directorySize,
   };

@@ -1,12 +1,16 @@
-/** The unmodified docker command against the API with a stub engine behind it. Needs the `docker` client, not a Docker daemon. */
+/**
+ * The unmodified docker command against the API with a stub engine behind it. Needs the `docker` client, not a Docker
+ * daemon.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { notFound } from '../errors.ts';
 import type { ApiServer } from './server.ts';
 import { createApiServer } from './server.ts';
-import { stubEngine } from './testing/stub-engine.ts';
+import { containerId, stubEngine } from './testing/stub-engine.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'caisson-cli-'));
 const docker = Bun.which('docker');
@@ -24,21 +28,29 @@ function run(args: string[], input = ''): Promise<{ code: number | null; stdout:
   });
 }
 
+const logger = { debug: () => undefined, warn: () => undefined, error: () => undefined };
+
+async function* load(tar: AsyncIterable<Uint8Array>) {
+  let bytes = 0;
+  for await (const chunk of tar) bytes += chunk.length;
+  yield { stream: `Loaded ${bytes} bytes\n` };
+}
+
+async function save() {
+  return (async function* () {
+    yield Buffer.from('an archive');
+  })();
+}
+
+async function create(_name: string | undefined, { Image }: { Image?: string }) {
+  if (Image === 'missing') throw notFound('No such image: missing:latest');
+  return { Id: containerId, Warnings: [] };
+}
+
 describe.skipIf(docker === null)('docker', () => {
   let server: ApiServer;
 
   beforeAll(async () => {
-    const load = (tar: AsyncIterable<Uint8Array>) => (async function* () {
-      let bytes = 0;
-      for await (const chunk of tar) bytes += chunk.length;
-      yield { stream: `Loaded ${bytes} bytes\n` };
-    })();
-    const save = async () => (async function* () { yield Buffer.from('an archive'); })();
-    const logger = { debug: () => undefined, warn: () => undefined, error: () => undefined };
-    const create = async (_name: string | undefined, { Image }: { Image?: string }) => {
-      if (Image === 'missing') throw (await import('../errors.ts')).notFound('No such image: missing:latest');
-      return { Id: 'c0ffee'.repeat(10) + 'c0ff', Warnings: [] };
-    };
     server = createApiServer({ engine: stubEngine({ service: { load, save }, containers: { create } }), logger, version: '0.1.0' });
     await server.listen(`unix://${directory}/docker.sock`);
   });

@@ -5,7 +5,7 @@ import type { HttpRequest } from './http/request.ts';
 import type { HttpResponse } from './http/response.ts';
 import type { Query } from './query.ts';
 
-const jsonType = { 'Content-Type': 'application/json' } as const;
+export const jsonType = { 'Content-Type': 'application/json' } as const;
 export const rawStream = 'application/vnd.docker.raw-stream';
 export const multiplexedStream = 'application/vnd.docker.multiplexed-stream';
 
@@ -57,8 +57,8 @@ export class Exchange {
     const iterator = source[Symbol.asyncIterator]();
     const { signal } = this.request;
     // Not Promise.race: on a promise that lives as long as the stream it would leave a reaction behind for every item.
-    let leave = (): void => undefined;
-    const onAbort = (): void => leave();
+    let leave: (() => void) | undefined;
+    const onAbort = (): void => leave?.();
     signal.addEventListener('abort', onAbort);
     try {
       while (!signal.aborted) {
@@ -72,12 +72,16 @@ export class Exchange {
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
-      // Not awaited: a generator that waits for its next item would only return after it. Its failure has no one left to hear it.
+      // Not awaited: a generator that waits for its next item would only return after it. Its failure has no one left
+      // to hear it.
       iterator.return?.()?.catch(() => undefined);
     }
   }
 
-  /** Hands the connection to `session`: answered 101 when the client asked for an upgrade, 200 and raw bytes when it did not. */
+  /**
+   * Hands the connection to `session`: answered 101 when the client asked for an upgrade, 200 and raw bytes when it did
+   * not.
+   */
   async attach(session: StreamSession): Promise<void> {
     const client = this.#hijack(session.tty);
     await session.run(client);
@@ -88,6 +92,7 @@ export class Exchange {
       return this.response.hijack(`HTTP/1.1 200 OK\r\nContent-Type: ${rawStream}\r\n\r\n`);
     }
     const type = !tty && this.version >= 42 ? multiplexedStream : rawStream;
-    return this.response.hijack(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: tcp';
+    return this.response.hijack(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\n${upgrade}\r\n\r\n`);
   }
 }

@@ -7,7 +7,8 @@ const containerStates = ['created', 'running', 'paused', 'restarting', 'removing
 /** Which filters an endpoint takes: Docker refuses others, so that a typing error does not select everything. */
 export const acceptedFilters = {
   containers: [
-    'ancestor', 'before', 'exited', 'expose', 'health', 'id', 'isolation', 'is-task', 'label', 'name', 'network', 'publish', 'since',
+    'ancestor', 'before', 'exited', 'expose', 'health', 'id', 'isolation', 'is-task', 'label', 'name', 'network',
+    'publish', 'since',
     'status', 'volume',
   ],
   containersPrune: ['label', 'label!', 'until'],
@@ -61,7 +62,7 @@ function checkNames(filters: Filters, accepted: readonly string[]): void {
   }
   for (const state of filters['status'] ?? []) {
     if (containerStates.includes(state)) continue;
-    const states = containerStates.join(', ');
-    throw invalidParameter(`invalid filter 'status=${state}': invalid value for state (${state}): must be one of ${states}`);
+    const reason = `invalid value for state (${state}): must be one of ${containerStates.join(', ')}`;
+    throw invalidParameter(`invalid filter 'status=${state}': ${reason}`);
   }
 }

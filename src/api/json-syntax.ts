@@ -1,13 +1,22 @@
-/** Finds what is wrong with a JSON text, in the words of Go's encoding/json. Only used once JSON.parse has refused the text. */
+/**
+ * Finds what is wrong with a JSON text, in the words of Go's encoding/json. Only used once JSON.parse has refused the
+ * text.
+ */
 
-export type JsonFault = { readonly kind: 'syntax'; readonly message: string } | { readonly kind: 'trailing' } | { readonly kind: 'empty' };
+export type JsonFault =
+  | { readonly kind: 'syntax'; readonly message: string }
+  | { readonly kind: 'trailing' }
+  | { readonly kind: 'empty' };
 
 /** Go's limit on nesting, too. */
 const maxDepth = 10_000;
 
 class Fault extends Error {}
 
-/** Describes the first fault; a text that has none ends in `trailing`, which JSON.parse refuses and a streaming decoder does not. */
+/**
+ * Describes the first fault; a text that has none ends in `trailing`, which JSON.parse refuses and a streaming decoder
+ * does not.
+ */
 export function findJsonFault(text: string): JsonFault {
   const scanner = new Scanner(text);
   try {
@@ -130,7 +139,9 @@ class Scanner {
 
   #literal(word: string): void {
     for (let index = 0; index < word.length; index++) {
-      if (this.#peek() !== word[index]) this.#refuse(`in literal ${word} (expecting ${quoteCharacter(word[index] as string)})`);
+      if (this.#peek() !== word[index]) {
+        this.#refuse(`in literal ${word} (expecting ${quoteCharacter(word[index] as string)})`);
+      }
       this.#at++;
     }
   }

@@ -12,22 +12,22 @@ const maxJsonBytes = 8 * 1024 * 1024;
  * The body as an object of the given shape, or null when there is none (or it is JSON's null).
  * @throws invalid-parameter in Docker's words
  */
-export async function readJson<Value extends object>(request: HttpRequest, shape: Struct): Promise<Value | null> {
+export async function readJson<Value>(request: HttpRequest, shape: Struct<Value>): Promise<Value | null> {
   checkContentType(request);
   if (request.bodyless) return null;
   const body = await request.body.collect(maxJsonBytes);
-  return decodeJson<Value>(body.toString('utf8'), shape);
+  return decodeJson(body.toString('utf8'), shape);
 }
 
 /** Like readJson, for an endpoint that cannot do without a body. */
-export async function requireJson<Value extends object>(request: HttpRequest, shape: Struct): Promise<Value | null> {
+export async function requireJson<Value>(request: HttpRequest, shape: Struct<Value>): Promise<Value | null> {
   checkContentType(request);
   if (request.bodyless) throw invalidParameter('invalid JSON: got EOF while reading request body');
-  return readJson<Value>(request, shape);
+  return readJson(request, shape);
 }
 
 /** @throws invalid-parameter in Docker's words */
-export function decodeJson<Value extends object>(text: string, shape: Struct): Value | null {
+export function decodeJson<Value>(text: string, shape: Struct<Value>): Value | null {
   const value = parse(text);
   checkShape(value, shape);
   // The shape has been checked, as far as it is described.

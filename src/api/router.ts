@@ -1,4 +1,7 @@
-/** From method and path to a handler. Every path has at most one parameter, which may contain slashes, as image names do. */
+/**
+ * From method and path to a handler. Every path has at most one parameter, which may contain slashes, as image names
+ * do.
+ */
 import { percentDecode } from './query.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -8,6 +11,14 @@ export interface Route {
   readonly path: string;
   readonly handler: (exchange: Exchange) => Promise<void> | void;
 }
+
+type Handler = Route['handler'];
+
+export const get = (path: string, handler: Handler): Route => ({ method: 'GET', path, handler });
+export const head = (path: string, handler: Handler): Route => ({ method: 'HEAD', path, handler });
+export const post = (path: string, handler: Handler): Route => ({ method: 'POST', path, handler });
+export const put = (path: string, handler: Handler): Route => ({ method: 'PUT', path, handler });
+export const del = (path: string, handler: Handler): Route => ({ method: 'DELETE', path, handler });
 
 export interface Match {
   readonly route: Route;

@@ -1,5 +1,6 @@
 /**
- * Shapes of request bodies, checked as Go's encoding/json does when it decodes into a struct: null is always welcome, unknown fields
+ * Shapes of request bodies, checked as Go's encoding/json does when it decodes into a struct: null is always welcome,
+ * unknown fields
  * are ignored, field names match whatever their case, a value of a wrong type is refused in Go's words.
  */
 import { invalidParameter } from '../errors.ts';
@@ -10,7 +11,10 @@ export interface Scalar {
   readonly goType: string;
 }
 
-export interface Struct {
+/** A struct that decodes into `Value`. */
+export interface Struct<Value = unknown> {
+  /** Never set: it is how the compiler knows of `Value`. */
+  readonly decoded?: Value;
   readonly kind: 'struct';
   readonly goType: string;
   readonly fields: Readonly<Record<string, Shape>>;
@@ -38,11 +42,14 @@ export const any: Shape = { kind: 'any' };
 export const named = (goType: string): Shape => ({ kind: 'string', goType });
 export const array = (of: Shape): Shape => ({ kind: 'array', of, goType: `[]${goTypeOf(of)}` });
 export const map = (of: Shape): Shape => ({ kind: 'map', of, goType: `map[string]${goTypeOf(of)}` });
-export const set: Shape = { kind: 'map', of: { kind: 'struct', goType: 'struct {}', fields: {}, spelling: new Map() }, goType: 'map[string]struct {}' };
 
-export function struct(goType: string, fields: Readonly<Record<string, Shape>>): Struct {
-  return { kind: 'struct', goType, fields, spelling: new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name])) };
+export function struct(goType: string, fields: Readonly<Record<string, Shape>>): Struct<never> {
+  const spelling = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]));
+  return { kind: 'struct', goType, fields, spelling };
 }
+
+/** Names without values, as in ExposedPorts. */
+export const set: Shape = map(struct('struct {}', {}));
 
 function goTypeOf(shape: Shape): string {
   if (shape.kind === 'words') return 'strslice.StrSlice';
@@ -114,7 +121,8 @@ function checkStruct(value: Record<string, unknown>, shape: Struct, place: Place
   for (const key of Object.keys(value)) {
     const field = Object.hasOwn(shape.fields, key) ? key : shape.spelling.get(key.toLowerCase());
     if (field === undefined) continue;
-    check(value[key], shape.fields[field] as Shape, { struct: name, path: place.path === '' ? field : `${place.path}.${field}` });
+    const path = place.path === '' ? field : `${place.path}.${field}`;
+    check(value[key], shape.fields[field] as Shape, { struct: name, path });
     if (field === key) continue;
     value[field] = value[key];
     delete value[key];
@@ -126,8 +134,9 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function refuse(value: unknown, goType: string, place: Place): never {
-  const where = place.path === '' ? `Go value of type ${goType}` : `Go struct field ${place.struct}.${place.path} of type ${goType}`;
-  throw invalidParameter(`invalid JSON: json: cannot unmarshal ${describe(value, goType)} into ${where}`);
+  const where = place.path === '' ? 'Go value' : `Go struct field ${place.struct}.${place.path}`;
+  const what = describe(value, goType);
+  throw invalidParameter(`invalid JSON: json: cannot unmarshal ${what} into ${where} of type ${goType}`);
 }
 
 function describe(value: unknown, goType: string): string {

@@ -1,7 +1,7 @@
 /** The Docker Engine API: HTTP in, engine calls out. */
 import type { Engine } from '../engine/engine.ts';
 import { answerFor } from './errors.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, jsonType } from './exchange.ts';
 import { ClientGone } from './http/http-error.ts';
 import { listen, parseHost } from './http/listener.ts';
 import type { Listener } from './http/listener.ts';
@@ -61,7 +61,9 @@ export function createApiServer({ engine, logger, version }: ApiServerOptions): 
   return {
     async listen(host) {
       const address = parseHost(host);
-      if (address.kind === 'tcp') logger.warn(`${host} is open to everyone who can reach it, without encryption: that is root on this machine`);
+      if (address.kind === 'tcp') {
+        logger.warn(`${host} is not encrypted, and whoever can reach it is as good as root on this machine`);
+      }
       listeners.push(await listen(address, options));
     },
     async close() {
@@ -79,7 +81,7 @@ async function handle(router: Router, logger: Logger, request: HttpRequest, resp
     // What the client cannot be told any more, or what nobody has put into words, is for the log.
     if (!expected || response.state !== 'fresh') logger.error(`${request.method} ${request.head.target}`, error);
     if (response.state === 'streaming') response.breakOff();
-    else if (response.state === 'fresh') response.send(status, { 'Content-Type': 'application/json' }, `${JSON.stringify({ message })}\n`);
+    else if (response.state === 'fresh') response.send(status, jsonType, `${JSON.stringify({ message })}\n`);
   }
 }
 
@@ -87,13 +89,15 @@ async function route(router: Router, request: HttpRequest, response: HttpRespons
   const { path, version, query } = parseTarget(request.head.target);
   const clean = cleanPath(path);
   if (clean !== undefined) {
-    const location = `${version === undefined ? '' : `/v${version}`}${encodeURI(clean)}${query === '' ? '' : `?${query}`}`;
-    return response.send(301, { Location: location }, '');
+    const prefix = version === undefined ? '' : `/v${version}`;
+    return response.send(301, { Location: prefix + encodeURI(clean) + (query === '' ? '' : `?${query}`) }, '');
   }
   if (request.method === 'OPTIONS') return response.send(200, {}, '');
   const match = router.find(request.method, path);
   // An unknown path is unknown in every version, and a known path with another method is unknown, too.
-  if (match === undefined) return response.send(404, { 'Content-Type': 'application/json' }, '{"message":"page not found"}\n');
+  if (match === undefined) {
+    return response.send(404, jsonType, '{"message":"page not found"}\n');
+  }
   const minor = version === undefined ? maxVersion : negotiate(version);
   await match.route.handler(new Exchange(request, response, parseQuery(query), minor, match.param));
 }

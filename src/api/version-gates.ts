@@ -1,5 +1,6 @@
 /**
- * What differs between API versions 1.24 and 1.51, in one place: the engine speaks the newest, these functions translate for older
+ * What differs between API versions 1.24 and 1.51, in one place: the engine speaks the newest, these functions
+ * translate for older
  * clients. Source: "Engine API version history" and Docker Engine 28's routers.
  */
 import type { CreateRequest, HostConfig, MountPoint } from '../engine/docker-types.ts';
@@ -8,7 +9,8 @@ import { invalidParameter } from '../errors.ts';
 type Json = Record<string, unknown>;
 
 /**
- * Takes out of a create request what its API version did not know, and puts in what that version's clients take for granted.
+ * Takes out of a create request what its API version did not know, and puts in what that version's clients take for
+ * granted.
  * @throws invalid-parameter for options that an old client cannot mean
  */
 export function gateCreateRequest(request: CreateRequest, version: number): void {
@@ -49,8 +51,12 @@ function gateMount(mount: MountPoint, version: number): void {
     throw invalidParameter('BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer');
   }
   // Read-only mounts were not recursive before.
-  if (version < 44 && mount.Type === 'bind' && mount.ReadOnly) mount.BindOptions = { ...mount.BindOptions, ReadOnlyNonRecursive: true };
-  if (version < 45 && mount.VolumeOptions?.Subpath) throw invalidParameter('VolumeOptions.Subpath needs API v1.45 or newer');
+  if (version < 44 && mount.Type === 'bind' && mount.ReadOnly) {
+    mount.BindOptions = { ...mount.BindOptions, ReadOnlyNonRecursive: true };
+  }
+  if (version < 45 && mount.VolumeOptions?.Subpath) {
+    throw invalidParameter('VolumeOptions.Subpath needs API v1.45 or newer');
+  }
 }
 
 function checkMountOptions(mount: MountPoint): void {
@@ -144,14 +150,18 @@ export function gateImageInspect(inspect: object, version: number): object {
   }
   if (version < 45) {
     old['Container'] ??= '';
-    old['ContainerConfig'] ??= { ...oldImageConfig, Cmd: null, Entrypoint: null, Env: null, Labels: null, OnBuild: null, User: '', Volumes: null, WorkingDir: '' };
+    old['ContainerConfig'] ??= {
+      ...oldImageConfig, Cmd: null, Entrypoint: null, Env: null, Labels: null, OnBuild: null, User: '', Volumes: null,
+      WorkingDir: '',
+    };
   }
   return old;
 }
 
 /** Fields that an image's Config always had up to 1.49, though they say nothing about an image. */
 const oldImageConfig = {
-  Hostname: '', Domainname: '', AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: false, OpenStdin: false, StdinOnce: false,
+  Hostname: '', Domainname: '', AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: false,
+  OpenStdin: false, StdinOnce: false,
   Image: '',
 } as const;
 
@@ -163,7 +173,8 @@ export function gateInfo(info: object, version: number): object {
   if (version < 49) {
     delete old['FirewallBackend'];
     old['RegistryConfig'] = {
-      AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null, ...asJson(old['RegistryConfig']),
+      AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null,
+      ...asJson(old['RegistryConfig']),
     };
     for (const name of ['ContainerdCommit', 'RuncCommit', 'InitCommit']) {
       const commit = asJson(old[name]);

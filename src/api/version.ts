@@ -16,12 +16,14 @@ export function formatVersion(minor: number): string {
 export function negotiate(text: string): number {
   const [major = 0, minor = 0] = text.split('.').map(Number);
   if (major > 1 || (major === 1 && minor > maxVersion)) {
-    throw invalidParameter(`client version ${text} is too new. Maximum supported API version is ${formatVersion(maxVersion)}`);
+    const newest = formatVersion(maxVersion);
+    throw invalidParameter(`client version ${text} is too new. Maximum supported API version is ${newest}`);
   }
   if (major < 1 || minor < minVersion) {
     const oldest = formatVersion(minVersion);
     throw invalidParameter(
-      `client version ${text} is too old. Minimum supported API version is ${oldest}, please upgrade your client to a newer version`,
+      `client version ${text} is too old. Minimum supported API version is ${oldest}, `
+        + 'please upgrade your client to a newer version',
     );
   }
   return minor;

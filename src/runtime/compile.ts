@@ -69,12 +69,14 @@ export function compileContainer(input: CompileInput): Plan {
   return {
     prepare: [
       ...cgroup.directories.map((path) => op('mkdir', 'a group of its own, to limit and to measure', { path, mode: 0o755 })),
-      ...cgroup.writes.map(({ path, data }) => op('writeFile', 'a limit, as asked', { path, data, create: 0, mode: 0 })),
+      ...cgroup.writes.map(({ path, data, reason }) => op('writeFile', reason, { path, data, create: 0, mode: 0 })),
       ...deviceFilter(cgroup),
       ...prepareNamespaces(config, namespaces),
       ...(userNamespaceSlot === undefined ? [] : [op('makeUserNamespace', 'the ids that files are shown with', {
         slot: userNamespaceSlot, uidMap: idMapLines(config.linux.uidMappings), gidMap: idMapLines(config.linux.gidMappings),
       })]),
+      // From inside a new user namespace it could not join: the shim opens the files for it.
+      ...(namespaces.user.kind === 'new' ? joinCgroups(cgroup) : []),
       ...(input.hostMounts ?? []).flatMap(hostMount),
       ...mounts.prepare,
       ...prepareRoot(root, userNamespaceSlot, layersSlot),
@@ -109,11 +111,10 @@ function compileInit(input: CompileInput, namespaces: Namespaces, mounts: readon
   const { id, config, cgroup, seccompProgram } = input;
   const { process } = config;
   return [
-    ...joinCgroups(cgroup),
-    ...(namespaces.user.kind === 'new' ? [op('sync', 'its ids are mapped from outside', {})] : []),
+    ...(namespaces.user.kind === 'new' ? [op('sync', 'its ids are mapped from outside', {})] : joinCgroups(cgroup)),
     ...ownOomScore(input, namespaces, process),
     ...enterNamespaces(namespaces),
-    op('sessionKeyring', 'none of the engine\'s keys', { name: `_ses.${id}` }),
+    op('sessionKeyring', 'none of the engine\'s keys', { value: `_ses.${id}` }),
     op('setsid', 'a session of its own', {}),
     ...openRoot(input, namespaces),
     ...mounts,
@@ -127,14 +128,13 @@ function compileInit(input: CompileInput, namespaces: Namespaces, mounts: readon
     op('pivotRoot', 'from here on the host\'s files are out of reach', {}),
     ...compileNames(config, namespaces),
     ...(namespaces.network.kind === 'new' ? [op('netlink', 'the loopback interface is up', { messages: loopbackMessages })] : []),
-    ...(isRemapped(namespaces) ? [] : compileRlimits(process)),
+    ...compileRlimits(process),
     ...(process.terminal === true ? [] : [stdio(process)]),
     ...compilePrivileges(process, seccompProgram),
   ];
 }
 
-const joinCgroups = (cgroup: CgroupLayout): Operation[] =>
-  cgroup.joins.map(({ path, data }) => op('writeFile', 'joins its group', { path, data, create: 0, mode: 0 }));
+const joinCgroups = (cgroup: CgroupLayout): Operation[] => cgroup.joins.map(({ path }) => op('joinCgroup', 'its limits hold from here on', { path }));
 
 /** In a user namespace the process becomes its root at once: ids that are not mapped can own no file. */
 function enterNamespaces(namespaces: Namespaces): Operation[] {
@@ -189,8 +189,8 @@ function protectPaths({ root, linux }: OciConfig): Operation[] {
 function compileNames({ hostname, domainname }: OciConfig, { uts }: Namespaces): Operation[] {
   if (uts.kind !== 'new') return [];
   return [
-    ...(hostname ? [op('sethostname', 'a name of its own', { name: hostname })] : []),
-    ...(domainname ? [op('setdomainname', 'as asked with --domainname', { name: domainname })] : []),
+    ...(hostname ? [op('sethostname', 'a name of its own', { value: hostname })] : []),
+    ...(domainname ? [op('setdomainname', 'as asked with --domainname', { value: domainname })] : []),
   ];
 }
 
@@ -211,7 +211,6 @@ function compileHost(input: CompileInput, namespaces: Namespaces): Operation[] {
     op('writeProcess', 'groups of the container, and who they are on the host', { file: 'gid_map', data: idMapLines(linux.gidMappings) }),
     ...(score === (input.inheritedOomScoreAdj ?? 0) ? []
       : [op('writeProcess', 'how soon it goes when memory is short', { file: 'oom_score_adj', data: String(score) })]),
-    ...compileRlimits(process),
   ];
 }
 
@@ -245,7 +244,7 @@ export function compileExec(input: CompileExecInput): Plan {
       ...compileRlimits(process),
       op('enter', 'sees what the container sees', { flags: entered }),
       ...(isRemapped(namespaces) ? [op('setuser', 'root of the container\'s user namespace', { uid: 0, gid: 0, groups: [], setgroups: 1 })] : []),
-      op('sessionKeyring', 'the container\'s keys', { name: `_ses.${id}` }),
+      op('sessionKeyring', 'the container\'s keys', { value: `_ses.${id}` }),
       op('setsid', 'a session of its own', {}),
       process.terminal === true ? terminal(process, false) : stdio(process),
       ...compilePrivileges(process, seccompProgram),

@@ -2,7 +2,7 @@
 import { expect } from 'bun:test';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { busyboxRoot } from '../support/image.ts';
@@ -15,7 +15,9 @@ const { subject, it } = useEngine();
 const small = (text: string) =>
   tar([
     { type: 'directory', name: 'bin/' },
-    { type: 'file', name: 'bin/sh', data: readFileSync(busybox), mode: 0o755 },
+    { type: 'file', name: 'bin/busybox', data: readFileSync(busybox), mode: 0o755 },
+    { type: 'link', name: 'bin/sh', target: 'bin/busybox' },
+    { type: 'symlink', name: 'bin/cat', target: 'busybox' },
     { type: 'file', name: 'note', data: text },
   ]);
 
@@ -28,16 +30,16 @@ it('knows busybox', async () => {
 });
 
 it('imports a tar with changes', async () => {
-  const id = await subject.output('import', '--change', 'CMD ["/bin/sh","-c","cat /note"]', '--change', 'ENV COLOUR=blue', '--change', 'LABEL a=b', '-m', 'by hand', '-', 'imported:one', { stdin: small('hello\n') });
+  const id = await subject.output('import', '--change', 'CMD ["/bin/sh","-c","cat /note"]', '--change', 'ENV COLOUR=blue PATH=/bin', '--change', 'LABEL a=b', '-m', 'by hand', '-', 'imported:one', { stdin: small('hello\n') });
   expect(id).toMatch(/^sha256:[0-9a-f]{64}$/);
   expect(await subject.output('run', '--rm', 'imported:one')).toBe('hello');
   const config = JSON.parse(await subject.output('image', 'inspect', '--format', '{{json .}}', 'imported:one')) as { Config: object; Comment: string };
-  expect(config).toMatchObject({ Comment: 'by hand', Config: { Env: ['COLOUR=blue'], Labels: { a: 'b' } } });
+  expect(config).toMatchObject({ Comment: 'by hand', Config: { Env: ['COLOUR=blue', 'PATH=/bin'], Labels: { a: 'b' } } });
 });
 
 it('imports a compressed tar', async () => {
   await subject.output('import', '-', 'imported:gzip', { stdin: gzipSync(small('from gzip\n')) });
-  expect(await subject.output('run', '--rm', 'imported:gzip', '/bin/sh', '-c', 'cat /note')).toBe('from gzip');
+  expect(await subject.output('run', '--rm', 'imported:gzip', '/bin/cat', '/note')).toBe('from gzip');
 });
 
 it('names the image by the digest of its configuration, its layers by those of their tars', async () => {
@@ -49,7 +51,7 @@ it('names the image by the digest of its configuration, its layers by those of t
 
 it('saves and loads what it saved', async () => {
   const archive = path.join(subject.engine.scratch, 'saved.tar');
-  await subject.output('import', '--change', 'CMD ["/bin/sh","-c","cat /note"]', '-', 'travels:1', { stdin: small('travelled\n') });
+  await subject.output('import', '--change', 'CMD ["/bin/cat","/note"]', '-', 'travels:1', { stdin: small('travelled\n') });
   const before = await subject.output('image', 'inspect', '--format', '{{.Id}}', 'travels:1');
   await subject.output('save', '-o', archive, 'travels:1');
   const entries = execFileSync('tar', ['-tf', archive], { encoding: 'utf8' }).split('\n');
@@ -146,18 +148,6 @@ it('filters the list', async () => {
   expect(await list('--filter', 'reference=listed*')).toBe('listed:1');
   expect(await list('listed')).toBe('listed:1');
   await subject.output('rmi', 'listed:1');
-});
-
-it('exports a container as a tar', async () => {
-  const id = await subject.output('run', '-d', 'busybox', 'sh', '-c', 'echo exported > /note');
-  await subject.output('wait', id);
-  const directory = path.join(subject.engine.scratch, 'exported');
-  const archive = path.join(subject.engine.scratch, 'exported.tar');
-  mkdirSync(directory);
-  const result = await subject.docker('export', '-o', archive, id);
-  expect(result.code).toBe(0);
-  execFileSync('tar', ['-xf', archive, '-C', directory, 'note']);
-  expect(readFileSync(path.join(directory, 'note'), 'utf8')).toBe('exported\n');
 });
 
 it('refuses an archive that is none', async () => {

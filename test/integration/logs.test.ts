@@ -76,7 +76,7 @@ it('shows one stream when asked for one, and refuses none', async () => {
   expect(demultiplex(body).stdout.toString()).toBe('');
   const none = await subject.api.request('GET', `/containers/${id}/logs`);
   expect(none.status).toBe(400);
-  expect(none.body.toString()).toContain('You must choose at least one stream');
+  expect(none.body.toString()).toContain('you must choose at least one stream');
 });
 
 it('keeps the output of every run of a container', async () => {

@@ -98,8 +98,9 @@ export class RunningEngine {
     return new Client(this.socket);
   }
 
-  #arguments(): string[] {
-    const roots = ['--data-root', this.dataRoot, '--exec-root', this.execRoot, '--pidfile', this.pidFile, '--host', this.host];
+  /** The daemon's argument vector over these roots. */
+  daemonCommand({ host = this.host } = {}): string[] {
+    const roots = ['--data-root', this.dataRoot, '--exec-root', this.execRoot, '--pidfile', this.pidFile, '--host', host];
     roots.push('--cgroup-parent', this.cgroupParent);
     const more = this.#options.args ?? [];
     if (this.kind.name === 'caisson') return [...caissonCommand(), 'daemon', ...roots, ...more];
@@ -109,7 +110,7 @@ export class RunningEngine {
 
   /** Starts the daemon over the same roots, in the same namespaces, and waits until it answers. */
   async startDaemon(): Promise<void> {
-    const [command, ...args] = this.namespaces.enter(this.#arguments());
+    const [command, ...args] = this.namespaces.enter(this.daemonCommand());
     const searchPath = this.kind.name === 'dockerd' ? { PATH: this.kind.peer.searchPath } : {};
     const env = { ...process.env, ...searchPath, CAISSON_READY_FD: '3', CAISSON_TEST_SCRATCH: this.scratch, ...this.#options.env };
     const log = openSync(this.logFile, 'a');
@@ -123,9 +124,20 @@ export class RunningEngine {
     failed.catch(() => undefined);
     if (this.kind.name === 'caisson') await Promise.race([once(daemon.stdio[3] as Readable, 'data'), failed]);
     else await appearance(this.socket, failed);
+    await Promise.race([this.#answers(), failed]);
+  }
+
+  /** A dockerd binds its socket a moment before it listens on it, and answers when it is ready. */
+  async #answers(): Promise<void> {
     const client = this.client();
-    await Promise.race([client.json('GET', '/info'), failed]);
-    client.close();
+    for (;;) {
+      try {
+        await client.json('GET', '/info');
+        return client.close();
+      } catch (error) {
+        if (this.kind.name === 'caisson' || (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error;
+      }
+    }
   }
 
   lastWords(): string {

@@ -28,7 +28,8 @@ function interfaces(pid: number): string[] {
 /** Entries of directories that hold nothing when no container is there. */
 function files(engine: RunningEngine): string[] {
   const inside = (directory: string) => (existsSync(directory) ? readdirSync(directory, { recursive: true, withFileTypes: true }) : []);
-  const execFiles = inside(engine.execRoot).filter((entry) => !entry.isDirectory());
+  // The init stays for containers that outlive the daemon; it is one file, however many there were.
+  const execFiles = inside(engine.execRoot).filter((entry) => !entry.isDirectory() && entry.name !== 'caisson-init');
   const containerFiles = inside(path.join(engine.dataRoot, 'containers'));
   return [...execFiles, ...containerFiles].map((entry) => `file: ${path.join(entry.parentPath, entry.name)}`);
 }

@@ -1,4 +1,6 @@
-/** Takes a request's body out of the bytes that follow its head: by length, or chunk by chunk (RFC 9112 section 7.1). */
+/**
+ * Takes a request's body out of the bytes that follow its head: by length, or chunk by chunk (RFC 9112 section 7.1).
+ */
 import { HttpError } from './http-error.ts';
 import type { BodyFraming } from './head.ts';
 
@@ -16,7 +18,8 @@ export interface BodyDecoder {
   /** Bytes still to come; undefined when the client has not said. */
   readonly remaining: number | undefined;
   /**
-   * Hands the body's bytes in `input` to `emit` and returns how many bytes of `input` it took; the rest belongs to the next request,
+   * Hands the body's bytes in `input` to `emit` and returns how many bytes of `input` it took; the rest belongs to the
+   * next request,
    * or, while `done` is false, is an incomplete line that has to be offered again with more behind it.
    * @throws HttpError 400 on a malformed chunk
    */

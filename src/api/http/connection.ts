@@ -1,10 +1,11 @@
 /**
- * One client connection: requests one after another, each answered before the next is looked at, until someone leaves or a
+ * One client connection: requests one after another, each answered before the next is looked at, until someone leaves
+ * or a
  * handler takes the socket for a stream of its own.
  *
  *   head ──► exchange ──► head            keep-alive, pipelined requests wait in `#pending`
  *     │         ├───────► hijacked        attach, exec: bytes belong to the session
- *     └─────────┴───────► closing         answered, the rest of what the client sends is read and dropped
+ *     └─────────┴───────► closing         answered; what the client still sends is read and dropped
  */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -65,6 +66,11 @@ export class Connection implements ResponseSink {
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
+  }
+
+  /** Starts to read and answer requests. */
+  open(): void {
+    const socket = this.#socket;
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('close', this.#onClose);
@@ -157,7 +163,9 @@ export class Connection implements ResponseSink {
     this.#pending = pending;
     if (end === -1) {
       const newline = pending.indexOf(10);
-      if (newline > 0 && pending[newline - 1] !== 13) throw new HttpError(400, 'malformed HTTP request: a line ends without CR');
+      if (newline > 0 && pending[newline - 1] !== 13) {
+        throw new HttpError(400, 'malformed HTTP request: a line ends without CR');
+      }
       return undefined;
     }
     this.#pending = end + 4 === pending.length ? nothing : pending.subarray(end + 4);
@@ -231,7 +239,9 @@ export class Connection implements ResponseSink {
     const { decoder, request } = exchange;
     if (decoder.done) return;
     try {
-      const taken = decoder.decode(this.#pending, exchange.answered ? () => undefined : (data) => request.body.push(data));
+      const taken = decoder.decode(this.#pending, (data) => {
+        if (!exchange.answered) request.body.push(data);
+      });
       this.#pending = taken === this.#pending.length ? nothing : this.#pending.subarray(taken);
     } catch (error) {
       this.#bodyBroken(exchange, error instanceof Error ? error : new Error(String(error)));
@@ -276,16 +286,17 @@ export class Connection implements ResponseSink {
   #refuse(error: unknown): void {
     if (!(error instanceof HttpError)) this.#options.onHandlerFault(error);
     if (this.#state.kind === 'head') {
-      const status = error instanceof HttpError ? error.status : 500;
-      const message = error instanceof HttpError ? error.message : 'internal error';
-      const mode = { httpMinor: 1, keepAlive: false, headOnly: false, commonHeaders: this.#options.commonHeaders } as const;
-      new HttpResponse(this, mode).send(status, { 'Content-Type': 'application/json' }, `${JSON.stringify({ message })}\n`);
+      const { status, message } = error instanceof HttpError ? error : new HttpError(500, 'internal error');
+      const { commonHeaders } = this.#options;
+      const response = new HttpResponse(this, { httpMinor: 1, keepAlive: false, headOnly: false, commonHeaders });
+      response.send(status, { 'Content-Type': 'application/json' }, `${JSON.stringify({ message })}\n`);
     }
     this.#close();
   }
 
   /**
-   * Ends our side, and reads on for a moment: closing a socket with unread bytes in it makes the kernel reset the connection,
+   * Ends our side, and reads on for a moment: closing a socket with unread bytes in it makes the kernel reset the
+   * connection,
    * and the client would lose the answer.
    */
   #close(): void {
@@ -319,7 +330,10 @@ export class Connection implements ResponseSink {
   }
 }
 
-/** A paused stream stays paused when someone listens for its data, unlike a fresh one. The session need not know that it is not fresh. */
+/**
+ * A paused stream stays paused when someone listens for its data, unlike a fresh one. The session need not know that it
+ * is not fresh.
+ */
 function resumeForReader(socket: Socket): void {
   const onListener = (event: string | symbol): void => {
     if (event !== 'data') return;

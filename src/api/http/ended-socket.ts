@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
 /**
- * A hijacked socket whose client has already ended its side: reads give what it had sent and then the end, writes go to the socket.
+ * A hijacked socket whose client has already ended its side: reads give what it had sent and then the end, writes go to
+ * the socket.
  * (The socket itself has emitted 'end' before the session could listen for it.)
  */
 export class EndedSocket extends Duplex {

@@ -5,7 +5,10 @@ import { HttpError } from './http-error.ts';
 export const maxHeadBytes = 128 * 1024;
 
 /** How the body of a request is delimited (RFC 9112 section 6.3). */
-export type BodyFraming = { readonly kind: 'none' } | { readonly kind: 'length'; readonly bytes: number } | { readonly kind: 'chunked' };
+export type BodyFraming =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly bytes: number }
+  | { readonly kind: 'chunked' };
 
 /** Names are in lower case; fields that came more than once are joined with `, `. */
 export type Headers = ReadonlyMap<string, string>;
@@ -23,6 +26,7 @@ export interface RequestHead {
 }
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// oxlint-disable-next-line no-control-regex -- no field may contain them (RFC 9110 section 5.5)
 const controls = /[\0-\x08\x0a-\x1f\x7f]/;
 const requestLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\0-\x20\x7f]+) HTTP\/([0-9])\.([0-9])$/;
 
@@ -87,12 +91,16 @@ function framingOf(headers: Headers, httpMinor: 0 | 1): BodyFraming {
   const length = headers.get('content-length');
   if (coding !== undefined) {
     if (length !== undefined) throw new HttpError(400, 'both Content-Length and Transfer-Encoding are set');
-    if (httpMinor === 0 || coding.toLowerCase() !== 'chunked') throw new HttpError(501, `unsupported transfer encoding ${quote(coding)}`);
+    if (httpMinor === 0 || coding.toLowerCase() !== 'chunked') {
+      throw new HttpError(501, `unsupported transfer encoding ${quote(coding)}`);
+    }
     return { kind: 'chunked' };
   }
   if (length === undefined) return { kind: 'none' };
   const bytes = Number(length);
-  if (!/^[0-9]{1,16}$/.test(length) || !Number.isSafeInteger(bytes)) throw new HttpError(400, `bad Content-Length ${quote(length)}`);
+  if (!/^[0-9]{1,16}$/.test(length) || !Number.isSafeInteger(bytes)) {
+    throw new HttpError(400, `bad Content-Length ${quote(length)}`);
+  }
   return bytes === 0 ? { kind: 'none' } : { kind: 'length', bytes };
 }
 
@@ -106,7 +114,9 @@ function keepAliveOf(headers: Headers, httpMinor: 0 | 1): boolean {
 function expectsContinue(headers: Headers, httpMinor: 0 | 1): boolean {
   const expectation = headers.get('expect');
   if (expectation === undefined || httpMinor === 0) return false;
-  if (expectation.toLowerCase() !== '100-continue') throw new HttpError(417, `unknown expectation ${quote(expectation)}`);
+  if (expectation.toLowerCase() !== '100-continue') {
+    throw new HttpError(417, `unknown expectation ${quote(expectation)}`);
+  }
   return true;
 }
 

@@ -8,7 +8,9 @@ import { Connection } from './connection.ts';
 import type { ConnectionOptions } from './connection.ts';
 
 /** Where to listen, as `--host` says it. */
-export type Address = { readonly kind: 'unix'; readonly path: string } | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+export type Address =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 
 /** sun_path of sockaddr_un, less its final NUL (unix(7)). */
 const maxSocketPathBytes = 107;
@@ -27,7 +29,9 @@ export function parseHost(host: string): Address {
   }
   const tcp = /^tcp:\/\/(\[[0-9a-fA-F:.]+\]|[^:/[\]]*)(?::([0-9]{1,5}))?\/?$/.exec(host);
   const port = Number(tcp?.[2] ?? 2375);
-  if (tcp === null || port > 65535) throw invalidParameter(`invalid host "${host}": use unix:///path/to/socket or tcp://address:port`);
+  if (tcp === null || port > 65535) {
+    throw invalidParameter(`invalid host "${host}": use unix:///path/to/socket or tcp://address:port`);
+  }
   return { kind: 'tcp', host: tcp[1]?.replace(/^\[|\]$/g, '') || '127.0.0.1', port };
 }
 
@@ -45,7 +49,7 @@ export async function listen(address: Address, options: ConnectionOptions): Prom
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    new Connection(socket, options);
+    new Connection(socket, options).open();
   });
   if (address.kind === 'unix') await listenUnix(server, address.path);
   else await bind(server, address, `tcp://${address.host}:${address.port}`);
@@ -83,7 +87,9 @@ function bind(server: Server, address: { path: string } | { host: string; port: 
 async function removeStaleSocket(path: string): Promise<void> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return;
-  if (!stats.isSocket()) throw conflict(`cannot listen on ${path}: it exists and is not a socket; remove it or choose another --host`);
+  if (!stats.isSocket()) {
+    throw conflict(`cannot listen on ${path}: it exists and is not a socket; remove it or choose another --host`);
+  }
   if (await answers(path)) {
     throw conflict(`another daemon is listening on ${path}; stop it first, or choose another --host for this one`);
   }
@@ -97,7 +103,7 @@ function answers(path: string): Promise<boolean> {
       probe.destroy();
       resolve(true);
     });
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'));
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
   });
 }
 

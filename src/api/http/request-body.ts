@@ -3,7 +3,10 @@ import { HttpError } from './http-error.ts';
 /** Unread bytes after which the socket is no longer read. */
 const highWaterMark = 256 * 1024;
 
-type Ending = { readonly kind: 'open' } | { readonly kind: 'ended' } | { readonly kind: 'failed'; readonly error: Error };
+type Ending =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'failed'; readonly error: Error };
 
 /** What the body asks of its connection. */
 export interface BodySource {

@@ -34,7 +34,10 @@ type State = 'fresh' | 'streaming' | 'done' | 'hijacked';
 /** Bytes of a streamed response that are gathered before they are written at once. */
 const maxBatchBytes = 64 * 1024;
 
-/** One response: whole in one write, or streamed, where what is written in one turn of the event loop leaves together at its end. */
+/**
+ * One response: whole in one write, or streamed, where what is written in one turn of the event loop leaves together at
+ * its end.
+ */
 export class HttpResponse {
   readonly #sink: ResponseSink;
   readonly #mode: ResponseMode;
@@ -132,9 +135,9 @@ export class HttpResponse {
     const size = this.#batchBytes;
     this.#batch = [];
     this.#batchBytes = 0;
+    if (this.#mode.httpMinor === 0) return this.#sink.write(Buffer.concat(batch, size));
     // One chunk, in one piece so that it leaves in one packet.
-    if (this.#mode.httpMinor === 1) this.#sink.write(Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`, 'latin1'), ...batch, crlf]));
-    else this.#sink.write(Buffer.concat(batch, size));
+    this.#sink.write(Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`, 'latin1'), ...batch, crlf]));
   }
 
   #head(status: number, headers: ResponseHeaders, framing: string): string {

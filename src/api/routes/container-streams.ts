@@ -3,15 +3,17 @@ import type { ContainerService, Engine } from '../../engine/engine.ts';
 import { invalidParameter } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { multiplexedStream, rawStream } from '../exchange.ts';
+import { get, post } from '../router.ts';
 import type { Route } from '../router.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 
 const waitConditions = ['not-running', 'next-exit', 'removed'];
 
 export function containerStreamRoutes({ containers }: Engine): Route[] {
   return [
-    { method: 'POST', path: '/containers/{id}/attach', handler: (exchange) => attach(containers, exchange) },
-    { method: 'GET', path: '/containers/{id}/logs', handler: (exchange) => logs(containers, exchange) },
-    { method: 'POST', path: '/containers/{id}/wait', handler: (exchange) => wait(containers, exchange) },
+    post('/containers/{id}/attach', (exchange) => attach(containers, exchange)),
+    get('/containers/{id}/logs', (exchange) => logs(containers, exchange)),
+    post('/containers/{id}/wait', (exchange) => wait(containers, exchange)),
   ];
 }
 
@@ -48,15 +50,13 @@ async function logs(containers: ContainerService, exchange: Exchange): Promise<v
 }
 
 async function wait(containers: ContainerService, exchange: Exchange): Promise<void> {
-  const { query, version } = exchange;
+  const { query, request, version } = exchange;
   const condition = (version >= 30 && query.get('condition')) || 'not-running';
   if (!waitConditions.includes(condition)) throw invalidParameter(`invalid condition: ${JSON.stringify(condition)}`);
   const { result } = await containers.wait(exchange.param, condition);
   // The client starts the container once it has seen the head. Before 1.30 the head came with the result.
   if (version < 30) return exchange.json(200, await result);
   exchange.startJson();
-  async function* once() {
-    yield await result;
-  }
-  await exchange.stream(once(), (status) => `${JSON.stringify(status)}\n`);
+  const status = await unlessAborted(result, request.signal);
+  if (status !== undefined) await exchange.record(status);
 }

@@ -1,44 +1,44 @@
 /** Containers: their lives, and what is known of them. Streams are in container-streams.ts. */
-import type { CreateRequest, HostConfig } from '../../engine/docker-types.ts';
 import type { ContainerService, Engine } from '../../engine/engine.ts';
 import { invalidParameter } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { acceptedFilters, parseFilters } from '../filters.ts';
 import { readJson, requireJson } from '../json.ts';
 import { configFields, createRequest, updateConfig } from '../request-shapes.ts';
+import { del, get, post } from '../router.ts';
 import type { Route } from '../router.ts';
 import { gateContainerInspect, gateContainerSummary, gateCreateRequest, gateUpdate } from '../version-gates.ts';
 import { terminalSize } from './terminal-size.ts';
 
 export function containerRoutes({ containers }: Engine): Route[] {
   return [
-    { method: 'POST', path: '/containers/create', handler: (exchange) => create(containers, exchange) },
-    { method: 'GET', path: '/containers/json', handler: (exchange) => list(containers, exchange) },
-    { method: 'POST', path: '/containers/prune', handler: (exchange) => prune(containers, exchange) },
-    { method: 'GET', path: '/containers/{id}/json', handler: (exchange) => inspect(containers, exchange) },
-    { method: 'POST', path: '/containers/{id}/start', handler: (exchange) => start(containers, exchange) },
-    { method: 'POST', path: '/containers/{id}/stop', handler: (exchange) => done(exchange, containers.stop(exchange.param, ending(exchange))) },
-    { method: 'POST', path: '/containers/{id}/restart', handler: (exchange) => done(exchange, containers.restart(exchange.param, ending(exchange))) },
-    { method: 'POST', path: '/containers/{id}/kill', handler: (exchange) => done(exchange, containers.kill(exchange.param, exchange.query.get('signal'))) },
-    { method: 'POST', path: '/containers/{id}/pause', handler: (exchange) => done(exchange, containers.pause(exchange.param)) },
-    { method: 'POST', path: '/containers/{id}/unpause', handler: (exchange) => done(exchange, containers.unpause(exchange.param)) },
-    { method: 'POST', path: '/containers/{id}/rename', handler: (exchange) => done(exchange, containers.rename(exchange.param, exchange.query.get('name'))) },
-    { method: 'POST', path: '/containers/{id}/update', handler: (exchange) => update(containers, exchange) },
-    { method: 'POST', path: '/containers/{id}/resize', handler: (exchange) => resize(containers, exchange) },
-    { method: 'GET', path: '/containers/{id}/top', handler: (exchange) => top(containers, exchange) },
-    { method: 'DELETE', path: '/containers/{id}', handler: (exchange) => remove(containers, exchange) },
+    post('/containers/create', (exchange) => create(containers, exchange)),
+    get('/containers/json', (exchange) => list(containers, exchange)),
+    post('/containers/prune', (exchange) => prune(containers, exchange)),
+    get('/containers/{id}/json', (exchange) => inspect(containers, exchange)),
+    post('/containers/{id}/start', (exchange) => start(containers, exchange)),
+    post('/containers/{id}/stop', action((id, exchange) => containers.stop(id, ending(exchange)))),
+    post('/containers/{id}/restart', action((id, exchange) => containers.restart(id, ending(exchange)))),
+    post('/containers/{id}/kill', action((id, { query }) => containers.kill(id, query.get('signal')))),
+    post('/containers/{id}/pause', action((id) => containers.pause(id))),
+    post('/containers/{id}/unpause', action((id) => containers.unpause(id))),
+    post('/containers/{id}/rename', action((id, { query }) => containers.rename(id, query.get('name')))),
+    post('/containers/{id}/update', (exchange) => update(containers, exchange)),
+    post('/containers/{id}/resize', (exchange) => resize(containers, exchange)),
+    get('/containers/{id}/top', (exchange) => top(containers, exchange)),
+    del('/containers/{id}', (exchange) => remove(containers, exchange)),
   ];
 }
 
 async function create(containers: ContainerService, exchange: Exchange): Promise<void> {
   const { query, request, version } = exchange;
-  const body = await requireJson<CreateRequest>(request, createRequest);
+  const body = await requireJson(request, createRequest);
   if (body === null || !Object.keys(body).some((name) => configFields.has(name))) {
     throw invalidParameter('config cannot be empty in order to create a container');
   }
   gateCreateRequest(body, version);
-  const created = await containers.create(query.get('name') || undefined, body, version >= 41 ? query.get('platform') : '');
-  exchange.json(201, created);
+  const platform = version >= 41 ? query.get('platform') : '';
+  exchange.json(201, await containers.create(query.get('name') || undefined, body, platform));
 }
 
 async function list(containers: ContainerService, exchange: Exchange): Promise<void> {
@@ -62,7 +62,9 @@ async function start(containers: ContainerService, exchange: Exchange): Promise<
   const { framing } = exchange.request.head;
   // As Docker: "null" and "{}" from old clients are not a configuration.
   if (framing.kind === 'chunked' || (framing.kind === 'length' && framing.bytes > 7)) {
-    throw invalidParameter('starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24');
+    throw invalidParameter(
+      'starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24',
+    );
   }
   await containers.start(exchange.param);
   exchange.noContent();
@@ -76,7 +78,7 @@ function ending({ query, version }: Exchange): { timeout?: number; signal?: stri
 }
 
 async function update(containers: ContainerService, exchange: Exchange): Promise<void> {
-  const resources = (await readJson<HostConfig>(exchange.request, updateConfig)) ?? {};
+  const resources = (await readJson(exchange.request, updateConfig)) ?? {};
   gateUpdate(resources, exchange.version);
   exchange.json(200, await containers.update(exchange.param, resources));
 }
@@ -98,10 +100,14 @@ async function remove(containers: ContainerService, exchange: Exchange): Promise
 }
 
 async function prune(containers: ContainerService, exchange: Exchange): Promise<void> {
-  exchange.json(200, await containers.prune(parseFilters(exchange.query.get('filters'), acceptedFilters.containersPrune)));
+  const filters = parseFilters(exchange.query.get('filters'), acceptedFilters.containersPrune);
+  exchange.json(200, await containers.prune(filters));
 }
 
-async function done(exchange: Exchange, action: Promise<void>): Promise<void> {
-  await action;
-  exchange.noContent();
+/** A handler that does something to a container and answers 204. */
+function action(act: (id: string, exchange: Exchange) => Promise<void>): Route['handler'] {
+  return async (exchange) => {
+    await act(exchange.param, exchange);
+    exchange.noContent();
+  };
 }

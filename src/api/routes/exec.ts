@@ -1,30 +1,24 @@
 /** Processes that are started in a running container. */
-import type { ExecConfig } from '../../engine/docker-types.ts';
 import type { ContainerService, Engine } from '../../engine/engine.ts';
 import { invalidParameter } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { readJson } from '../json.ts';
 import { execOptions, execStartOptions } from '../request-shapes.ts';
+import { get, post } from '../router.ts';
 import type { Route } from '../router.ts';
 import { terminalSize } from './terminal-size.ts';
 
-interface ExecStart {
-  readonly Detach?: boolean | null;
-  readonly Tty?: boolean | null;
-  readonly ConsoleSize?: [number, number] | null;
-}
-
 export function execRoutes({ containers }: Engine): Route[] {
   return [
-    { method: 'POST', path: '/containers/{id}/exec', handler: (exchange) => create(containers, exchange) },
-    { method: 'POST', path: '/exec/{id}/start', handler: (exchange) => start(containers, exchange) },
-    { method: 'POST', path: '/exec/{id}/resize', handler: (exchange) => resize(containers, exchange) },
-    { method: 'GET', path: '/exec/{id}/json', handler: async (exchange) => exchange.json(200, await containers.execInspect(exchange.param)) },
+    post('/containers/{id}/exec', (exchange) => create(containers, exchange)),
+    post('/exec/{id}/start', (exchange) => start(containers, exchange)),
+    post('/exec/{id}/resize', (exchange) => resize(containers, exchange)),
+    get('/exec/{id}/json', async (exchange) => exchange.json(200, await containers.execInspect(exchange.param))),
   ];
 }
 
 async function create(containers: ContainerService, exchange: Exchange): Promise<void> {
-  const config = (await readJson<ExecConfig>(exchange.request, execOptions)) ?? {};
+  const config = (await readJson(exchange.request, execOptions)) ?? {};
   if (!config.Cmd?.length) throw invalidParameter('No exec command specified');
   checkConsoleSize(config.ConsoleSize);
   // Consoles were sized by the client before.
@@ -33,7 +27,7 @@ async function create(containers: ContainerService, exchange: Exchange): Promise
 }
 
 async function start(containers: ContainerService, exchange: Exchange): Promise<void> {
-  const options = (await readJson<ExecStart>(exchange.request, execStartOptions)) ?? {};
+  const options = (await readJson(exchange.request, execStartOptions)) ?? {};
   checkConsoleSize(options.ConsoleSize);
   const size = exchange.version >= 42 && options.Tty ? options.ConsoleSize : undefined;
   const session = await containers.execStart(exchange.param, {

@@ -5,14 +5,15 @@ import { answerFor } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { ClientGone } from '../http/http-error.ts';
 import type { Logger } from '../logger.ts';
+import { get, post } from '../router.ts';
 import type { Route } from '../router.ts';
 
 export function imageArchiveRoutes({ images }: Engine, logger: Logger): Route[] {
   return [
-    { method: 'POST', path: '/images/load', handler: (exchange) => load(images, exchange, logger) },
-    { method: 'GET', path: '/images/get', handler: (exchange) => save(images, exchange, exchange.query.all('names')) },
-    { method: 'GET', path: '/images/{name}/get', handler: (exchange) => save(images, exchange, [exchange.param]) },
-    { method: 'POST', path: '/images/create', handler: (exchange) => create(images, exchange) },
+    post('/images/load', (exchange) => load(images, exchange, logger)),
+    get('/images/get', (exchange) => save(images, exchange, exchange.query.all('names'))),
+    get('/images/{name}/get', (exchange) => save(images, exchange, [exchange.param])),
+    post('/images/create', (exchange) => create(images, exchange)),
   ];
 }
 
@@ -41,7 +42,9 @@ async function load(images: ImageEndpoints, exchange: Exchange, logger: Logger):
 }
 
 async function save(images: ImageEndpoints, exchange: Exchange, names: readonly string[]): Promise<void> {
-  if (names.length === 0 || names.some((name) => name === '')) throw invalidParameter('no image given: name at least one to save');
+  if (names.length === 0 || names.some((name) => name === '')) {
+    throw invalidParameter('no image given: name at least one to save');
+  }
   const archive = await images.service.save(names);
   exchange.response.start(200, { 'Content-Type': 'application/x-tar' });
   await exchange.stream(archive, (chunk) => chunk);
@@ -53,7 +56,10 @@ async function create(images: ImageEndpoints, exchange: Exchange): Promise<void>
   if (image !== '') throw pullRefusal(image, query.get('tag'));
   const source = query.get('fromSrc');
   if (source !== '-') {
-    throw invalidParameter(`cannot import from ${JSON.stringify(source)}: Caisson does not download archives; send the archive itself (fromSrc=-, "docker import FILE")`);
+    throw invalidParameter(
+      `cannot import from ${JSON.stringify(source)}: Caisson does not download archives; `
+        + 'send the archive itself (fromSrc=-, "docker import FILE")',
+    );
   }
   const id = await images.service.import(exchange.request.body, {
     repo: query.get('repo'),

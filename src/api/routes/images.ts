@@ -3,16 +3,17 @@ import type { Engine, ImageEndpoints } from '../../engine/engine.ts';
 import { invalidParameter } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { acceptedFilters, parseFilters } from '../filters.ts';
+import { del, get, post } from '../router.ts';
 import type { Route } from '../router.ts';
 import { gateImageInspect, gateImageSummary } from '../version-gates.ts';
 
 export function imageRoutes({ images }: Engine): Route[] {
   return [
-    { method: 'GET', path: '/images/json', handler: (exchange) => list(images, exchange) },
-    { method: 'GET', path: '/images/{name}/json', handler: (exchange) => inspect(images, exchange) },
-    { method: 'GET', path: '/images/{name}/history', handler: async (exchange) => exchange.json(200, await images.history(exchange.param)) },
-    { method: 'POST', path: '/images/{name}/tag', handler: (exchange) => tag(images, exchange) },
-    { method: 'DELETE', path: '/images/{name}', handler: (exchange) => remove(images, exchange) },
+    get('/images/json', (exchange) => list(images, exchange)),
+    get('/images/{name}/json', (exchange) => inspect(images, exchange)),
+    get('/images/{name}/history', async (exchange) => exchange.json(200, await images.history(exchange.param))),
+    post('/images/{name}/tag', (exchange) => tag(images, exchange)),
+    del('/images/{name}', (exchange) => remove(images, exchange)),
   ];
 }
 

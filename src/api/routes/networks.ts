@@ -4,6 +4,7 @@ import { forbidden, notFound, notImplemented } from '../../errors.ts';
 import type { Filters } from '../../engine/engine.ts';
 import type { Exchange } from '../exchange.ts';
 import { acceptedFilters, parseFilters } from '../filters.ts';
+import { del, get, post } from '../router.ts';
 import type { Route } from '../router.ts';
 
 interface PredefinedNetwork {
@@ -16,10 +17,14 @@ interface PredefinedNetwork {
 export function networkRoutes(): Route[] {
   // Made when the server starts, like Docker's.
   const created = new Date().toISOString();
-  const networks = [predefined('bridge', 'bridge', created), predefined('host', 'host', created), predefined('none', 'null', created)];
+  const networks = [
+    predefined('bridge', 'bridge', created),
+    predefined('host', 'host', created),
+    predefined('none', 'null', created),
+  ];
   const find = (name: string): PredefinedNetwork => {
-    const exact = networks.find((network) => network.Name === name || network.Id === name);
-    const found = exact ?? (/^[0-9a-f]+$/.test(name) ? networks.find((network) => network.Id.startsWith(name)) : undefined);
+    const found = networks.find((network) => network.Name === name)
+      ?? networks.find((network) => network.Id.startsWith(name));
     if (found === undefined) throw notFound(`network ${name} not found`);
     return found;
   };
@@ -28,27 +33,19 @@ export function networkRoutes(): Route[] {
     exchange.json(200, networks.filter((network) => matches(network, filters)));
   };
   return [
-    { method: 'GET', path: '/networks', handler: list },
-    { method: 'GET', path: '/networks/', handler: list },
-    { method: 'GET', path: '/networks/{id}', handler: (exchange) => exchange.json(200, find(exchange.param)) },
-    {
-      method: 'DELETE',
-      path: '/networks/{id}',
-      handler: (exchange) => {
-        throw forbidden(`${find(exchange.param).Name} is a pre-defined network and cannot be removed`);
-      },
-    },
-    {
-      method: 'POST',
-      path: '/networks/prune',
-      handler: (exchange) => {
-        parseFilters(exchange.query.get('filters'), acceptedFilters.networksPrune);
-        exchange.json(200, { NetworksDeleted: null });
-      },
-    },
-    { method: 'POST', path: '/networks/create', handler: refuse('creating networks') },
-    { method: 'POST', path: '/networks/{id}/connect', handler: refuse('connecting a container to a network') },
-    { method: 'POST', path: '/networks/{id}/disconnect', handler: refuse('disconnecting a container from a network') },
+    get('/networks', list),
+    get('/networks/', list),
+    get('/networks/{id}', (exchange) => exchange.json(200, find(exchange.param))),
+    del('/networks/{id}', (exchange) => {
+      throw forbidden(`${find(exchange.param).Name} is a pre-defined network and cannot be removed`);
+    }),
+    post('/networks/prune', (exchange) => {
+      parseFilters(exchange.query.get('filters'), acceptedFilters.networksPrune);
+      exchange.json(200, { NetworksDeleted: null });
+    }),
+    post('/networks/create', refuse('creating networks')),
+    post('/networks/{id}/connect', refuse('connecting a container to a network')),
+    post('/networks/{id}/disconnect', refuse('disconnecting a container from a network')),
   ];
 }
 
@@ -81,7 +78,7 @@ function predefined(name: string, driver: string, created: string): PredefinedNe
 }
 
 function matches(network: PredefinedNetwork, filters: Filters): boolean {
-  const any = (name: string, test: (value: string) => boolean): boolean => filters[name] === undefined || filters[name].some(test);
+  const any = (name: string, test: (value: string) => boolean): boolean => filters[name]?.some(test) ?? true;
   return (
     any('name', (value) => network.Name.includes(value))
     && any('id', (value) => network.Id.startsWith(value))

@@ -3,6 +3,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { invalidParameter, notImplemented } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseFilters } from '../filters.ts';
+import { get, head, post } from '../router.ts';
 import type { Route } from '../router.ts';
 import { gateInfo } from '../version-gates.ts';
 
@@ -18,19 +19,15 @@ const pingHeaders = {
 export function systemRoutes(engine: Engine): Route[] {
   const { system } = engine;
   return [
-    { method: 'GET', path: '/_ping', handler: (exchange) => exchange.response.send(200, pingHeaders, 'OK') },
-    { method: 'HEAD', path: '/_ping', handler: (exchange) => exchange.response.send(200, pingHeaders, '') },
-    { method: 'GET', path: '/version', handler: (exchange) => exchange.json(200, system.version()) },
-    { method: 'GET', path: '/info', handler: async (exchange) => exchange.json(200, gateInfo(await system.info(), exchange.version)) },
-    { method: 'GET', path: '/events', handler: (exchange) => events(engine, exchange) },
-    { method: 'GET', path: '/system/df', handler: (exchange) => diskUsage(engine, exchange) },
-    {
-      method: 'POST',
-      path: '/auth',
-      handler: () => {
-        throw notImplemented('logging in to a registry is not implemented by Caisson yet: it does not talk to registries');
-      },
-    },
+    get('/_ping', (exchange) => exchange.response.send(200, pingHeaders, 'OK')),
+    head('/_ping', (exchange) => exchange.response.send(200, pingHeaders, '')),
+    get('/version', (exchange) => exchange.json(200, system.version())),
+    get('/info', async (exchange) => exchange.json(200, gateInfo(await system.info(), exchange.version))),
+    get('/events', (exchange) => events(engine, exchange)),
+    get('/system/df', (exchange) => diskUsage(engine, exchange)),
+    post('/auth', () => {
+      throw notImplemented('logging in to a registry is not implemented by Caisson yet');
+    }),
   ];
 }
 
@@ -53,7 +50,9 @@ function time(text: string): number | undefined {
   if (text === '') return undefined;
   if (/^-?[0-9]+(\.[0-9]*)?$/.test(text)) return Number(text);
   const milliseconds = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(milliseconds)) throw invalidParameter(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (Number.isNaN(milliseconds)) {
+    throw invalidParameter(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  }
   return milliseconds / 1000;
 }
 
@@ -61,7 +60,9 @@ async function diskUsage(engine: Engine, exchange: Exchange): Promise<void> {
   const { query, version } = exchange;
   const types = query.all('type');
   for (const type of types) {
-    if (!['container', 'image', 'volume', 'build-cache'].includes(type)) throw invalidParameter(`unknown object type: ${type}`);
+    if (!['container', 'image', 'volume', 'build-cache'].includes(type)) {
+      throw invalidParameter(`unknown object type: ${type}`);
+    }
   }
   const wanted = (type: string): boolean => version < 42 || types.length === 0 || types.includes(type);
   const usage: Record<string, unknown> = {};
@@ -70,7 +71,9 @@ async function diskUsage(engine: Engine, exchange: Exchange): Promise<void> {
     usage['LayersSize'] = engine.images.service.list().reduce((sum, image) => sum + image.size, 0);
     usage['Images'] = images;
   }
-  if (wanted('container')) usage['Containers'] = await engine.containers.list({ all: true, limit: 0, size: true, filters: {} });
+  if (wanted('container')) {
+    usage['Containers'] = await engine.containers.list({ all: true, limit: 0, size: true, filters: {} });
+  }
   if (wanted('volume')) usage['Volumes'] = volumesOf(await engine.volumes.list({}));
   if (wanted('build-cache')) usage['BuildCache'] = [];
   exchange.json(200, version < 42 ? { ...usage, BuilderSize: 0 } : usage);

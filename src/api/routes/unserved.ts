@@ -1,11 +1,16 @@
-/** Endpoints of the Engine API that are answered, not served: clients that poll them get Docker's answer for "nothing of that kind here". */
+/**
+ * Endpoints of the Engine API that are answered, not served: clients that poll them get Docker's answer for "nothing of
+ * that kind here".
+ */
 import { notFound, notImplemented, unavailable } from '../../errors.ts';
+import { get, post } from '../router.ts';
 import type { Route } from '../router.ts';
 
 type Method = Route['method'];
 
 const notManager =
-  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
+  + 'and try again.';
 
 /** What is asked for, and what the sentence says of it. */
 const later: readonly (readonly [Method, string, string])[] = [
@@ -68,15 +73,11 @@ export function unservedRoutes(): Route[] {
         throw unavailable(notManager);
       },
     })),
-    {
-      method: 'POST',
-      path: '/swarm/leave',
-      handler: () => {
-        throw unavailable('This node is not part of a swarm');
-      },
-    },
-    { method: 'GET', path: '/plugins', handler: (exchange) => exchange.json(200, []) },
-    { method: 'POST', path: '/build/prune', handler: (exchange) => exchange.json(200, { CachesDeleted: null, SpaceReclaimed: 0 }) },
+    post('/swarm/leave', () => {
+      throw unavailable('This node is not part of a swarm');
+    }),
+    get('/plugins', (exchange) => exchange.json(200, [])),
+    post('/build/prune', (exchange) => exchange.json(200, { CachesDeleted: null, SpaceReclaimed: 0 })),
     ...pluginRoutes(),
   ];
 }

@@ -1,34 +1,32 @@
-import type { Engine, VolumeCreateRequest, VolumeService } from '../../engine/engine.ts';
+import type { Engine, VolumeService } from '../../engine/engine.ts';
 import { unavailable } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { acceptedFilters, parseFilters } from '../filters.ts';
 import { readJson } from '../json.ts';
 import { volumeCreateRequest } from '../request-shapes.ts';
+import { del, get, post, put } from '../router.ts';
 import type { Route } from '../router.ts';
 
 export function volumeRoutes({ volumes }: Engine): Route[] {
   return [
-    {
-      method: 'GET',
-      path: '/volumes',
-      handler: async (exchange) => exchange.json(200, await volumes.list(parseFilters(exchange.query.get('filters'), acceptedFilters.volumes))),
-    },
-    { method: 'POST', path: '/volumes/create', handler: (exchange) => create(volumes, exchange) },
-    { method: 'POST', path: '/volumes/prune', handler: (exchange) => prune(volumes, exchange) },
-    { method: 'GET', path: '/volumes/{name}', handler: async (exchange) => exchange.json(200, await volumes.inspect(exchange.param)) },
-    { method: 'DELETE', path: '/volumes/{name}', handler: (exchange) => remove(volumes, exchange) },
-    {
-      method: 'PUT',
-      path: '/volumes/{name}',
-      handler: () => {
-        throw unavailable('volume update only valid for cluster volumes, but swarm is unavailable');
-      },
-    },
+    get('/volumes', (exchange) => list(volumes, exchange)),
+    post('/volumes/create', (exchange) => create(volumes, exchange)),
+    post('/volumes/prune', (exchange) => prune(volumes, exchange)),
+    get('/volumes/{name}', async (exchange) => exchange.json(200, await volumes.inspect(exchange.param))),
+    del('/volumes/{name}', (exchange) => remove(volumes, exchange)),
+    put('/volumes/{name}', () => {
+      throw unavailable('volume update only valid for cluster volumes, but swarm is unavailable');
+    }),
   ];
 }
 
+async function list(volumes: VolumeService, exchange: Exchange): Promise<void> {
+  const filters = parseFilters(exchange.query.get('filters'), acceptedFilters.volumes);
+  exchange.json(200, await volumes.list(filters));
+}
+
 async function create(volumes: VolumeService, exchange: Exchange): Promise<void> {
-  const request = (await readJson<VolumeCreateRequest>(exchange.request, volumeCreateRequest)) ?? {};
+  const request = (await readJson(exchange.request, volumeCreateRequest)) ?? {};
   exchange.json(201, await volumes.create(request));
 }
 

@@ -36,7 +36,9 @@ export class RawClient {
         this.#received = this.#received.slice(at + marker.length);
         return text;
       }
-      if (this.#ended) throw new Error(`connection ended before ${JSON.stringify(marker)}: ${JSON.stringify(this.#received)}`);
+      if (this.#ended) {
+        throw new Error(`connection ended before ${JSON.stringify(marker)}: ${JSON.stringify(this.#received)}`);
+      }
       await new Promise<void>((resolve) => (this.#changed = resolve));
     }
   }
@@ -63,9 +65,12 @@ export interface Answer {
 }
 
 /** One request on a connection of its own; `body` goes out with a Content-Length. */
-export async function ask(path: string, method: string, target: string, body?: string, headers: Record<string, string> = {}): Promise<Answer> {
+export async function ask(
+  path: string, method: string, target: string, body?: string, headers: Record<string, string> = {},
+): Promise<Answer> {
   const client = new RawClient(path);
-  const fields: Record<string, string> = { Host: 'd', Connection: 'close', ...(body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)) }), ...headers };
+  const framing = { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body ?? '')) };
+  const fields = { Host: 'd', Connection: 'close', ...(body === undefined ? {} : framing), ...headers };
   const head = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`).join('');
   client.write(Buffer.from(`${method} ${target} HTTP/1.1\r\n${head}\r\n${body ?? ''}`));
   const answer = parseAnswer(Buffer.from(await client.rest(), 'latin1').toString());
@@ -81,7 +86,8 @@ export function parseAnswer(text: string): Answer {
     return [field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim()];
   }));
   const body = text.slice(end + 4);
-  return { status: Number(statusLine.split(' ')[1]), headers, body: headers.get('transfer-encoding') === 'chunked' ? unchunk(body) : body };
+  const chunked = headers.get('transfer-encoding') === 'chunked';
+  return { status: Number(statusLine.split(' ')[1]), headers, body: chunked ? unchunk(body) : body };
 }
 
 function unchunk(text: string): string {

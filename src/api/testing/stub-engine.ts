@@ -1,9 +1,12 @@
 /**
- * An engine of one container that echoes, for tests of the API alone. Tests pass it in by name; nothing else may import it.
+ * An engine of one container that echoes, for tests of the API alone. Tests pass it in by name; nothing else may import
+ * it.
  * What a test does not override answers as little as its type allows.
  */
 import type { Duplex } from 'node:stream';
-import type { ContainerService, Engine, ImageEndpoints, StreamSession, SystemService, VolumeService } from '../../engine/engine.ts';
+import type {
+  ContainerService, Engine, ImageEndpoints, StreamSession, SystemService, VolumeService,
+} from '../../engine/engine.ts';
 import type { ImageService } from '../../images/service.ts';
 import { notFound, notImplemented } from '../../errors.ts';
 
@@ -48,8 +51,8 @@ export function stubEngine(overrides: Overrides = {}): Engine {
     containers: { ...stubContainers(), ...overrides.containers },
     images: { ...stubImages(overrides.service ?? {}), ...overrides.images },
     system: {
-      version: () => ({ Version: '0.1.0', ApiVersion: '1.51', MinAPIVersion: '1.24', Os: 'linux', Arch: 'amd64', Components: [] }),
-      info: async () => ({ ID: 'stub', Name: 'stub', OSType: 'linux', Containers: 1, Images: 0, SecurityOptions: ['name=seccomp,profile=builtin'] }),
+      version: () => ({ Version: '0.1.0', ApiVersion: '1.51', MinAPIVersion: '1.24', Os: 'linux', Arch: 'amd64' }),
+      info: async () => ({ ID: 'stub', Name: 'stub', SecurityOptions: ['name=seccomp,profile=builtin'] }),
       events: async () => (async function* () {})(),
       ...overrides.system,
     },
@@ -64,12 +67,14 @@ export function stubEngine(overrides: Overrides = {}): Engine {
   };
 }
 
+function known(ref: string): void {
+  if (!containerId.startsWith(ref) && ref !== 'echo') throw notFound(`No such container: ${ref}`);
+}
+
+const known204 = async (ref: string): Promise<void> => known(ref);
+
 function stubContainers(): ContainerService {
   const exit = Promise.withResolvers<{ StatusCode: number }>();
-  const known = (ref: string): void => {
-    if (!containerId.startsWith(ref) && ref !== 'echo') throw notFound(`No such container: ${ref}`);
-  };
-  const known204 = async (ref: string): Promise<void> => known(ref);
   return {
     create: async () => ({ Id: containerId, Warnings: [] }),
     start: known204,
@@ -88,9 +93,10 @@ function stubContainers(): ContainerService {
     resize: known204,
     inspect: async (ref) => {
       known(ref);
-      return { Id: containerId, Name: '/echo', State: { Status: 'running', Running: true }, Config: { Tty: false }, HostConfig: {} };
+      const state = { Status: 'running', Running: true };
+      return { Id: containerId, Name: '/echo', State: state, Config: { Tty: false }, HostConfig: {} };
     },
-    list: async () => [{ Id: containerId, Names: ['/echo'], Image: 'stub', Command: 'cat', Created: 0, State: 'running', Status: 'Up', Ports: [] }],
+    list: async () => [{ Id: containerId, Names: ['/echo'], Image: 'stub', State: 'running', Ports: [] }],
     attach: async (ref) => {
       known(ref);
       const echo = echoSession(false);
@@ -111,8 +117,11 @@ function stubContainers(): ContainerService {
 
 function stubImages(service: Partial<ImageService>): ImageEndpoints {
   return {
-    service: { get: unknown, list: () => [], load: unknown, save: unknown, import: unknown, tag: unknown, remove: unknown, ...service },
-    list: async () => [{ Id: `sha256:${'ab'.repeat(32)}`, RepoTags: ['stub:latest'], RepoDigests: [], Created: 0, Size: 1234, Labels: null }],
+    service: {
+      get: unknown, list: () => [], load: unknown, save: unknown, import: unknown, tag: unknown, remove: unknown,
+      ...service,
+    },
+    list: async () => [{ Id: `sha256:${'ab'.repeat(32)}`, RepoTags: ['stub:latest'], RepoDigests: [], Size: 1234 }],
     inspect: async (name) => {
       throw notFound(`No such image: ${name}`);
     },

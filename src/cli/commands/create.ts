@@ -17,7 +17,7 @@ export const command: Command = {
       printLine(await createContainer(await context.engine(), flags, call));
       return 0;
     } catch (error) {
-      throw startFailure(error, path, true);
+      throw startFailure(error, path);
     }
   },
 };

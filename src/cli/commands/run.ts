@@ -34,7 +34,7 @@ export const command: Command = {
     try {
       id = await createContainer(engine, flags, call);
     } catch (error) {
-      throw startFailure(error, path, true);
+      throw startFailure(error, path);
     }
     if (!attached) {
       await start(engine, id, path);
@@ -55,7 +55,7 @@ async function prepare(flags: Flags, args: readonly string[], path: string): Pro
     if (tty && call.attached.stdin && !isTerminal(0)) throw new ExitError(1, 'the input device is not a TTY');
     return call;
   } catch (error) {
-    throw startFailure(error, path, true);
+    throw startFailure(error, path);
   }
 }
 
@@ -63,7 +63,7 @@ async function start(engine: HttpClient, id: string, path: string): Promise<void
   try {
     await (await engine.request('POST', containerPath(id, '/start'))).text();
   } catch (error) {
-    throw startFailure(error, path, false);
+    throw startFailure(error, path);
   }
 }
 

@@ -59,9 +59,9 @@ function describe(client: Readonly<Record<string, string>>, server: ServerVersio
   let text = `Client: Caisson\n${line('Version', Version)}${line('API version', ApiVersion)}${line('Bun', Bun)}${line('OS/Arch', `${Os}/${Arch}`)}`;
   if (server === null) return text;
   const minimum = server.MinAPIVersion === undefined ? '' : ` (minimum version ${server.MinAPIVersion})`;
-  text += `\nServer: ${server.Platform?.Name || 'Caisson'}\n${line('Version', server.Version)}`;
+  text += `\nServer: ${server.Platform?.Name || 'Engine'}\n${line('Version', server.Version)}`;
   text += line('API version', server.ApiVersion + minimum) + line('OS/Arch', `${server.Os}/${server.Arch}`);
   text += line('Kernel', server.KernelVersion) + line('Git commit', server.GitCommit) + line('Built', server.BuildTime);
-  for (const { Name, Version: version } of server.Components ?? []) if (Name !== 'Engine') text += line(Name, componentVersion);
+  for (const { Name, Version: componentVersion } of server.Components ?? []) if (Name !== 'Engine') text += line(Name, componentVersion);
   return text;
 }

@@ -45,7 +45,10 @@ const source: Setter = (mount, value) => {
   mount.Source = value.startsWith('.') ? path.resolve(value) : value;
 };
 const target: Setter = (mount, value) => (mount.Target = value);
-const readOnly: Setter = (mount, value, key) => (mount.ReadOnly = boolean(value, key));
+const readOnly: Setter = (mount, value, key) => {
+  if (boolean(value, key)) mount.ReadOnly = true;
+  else delete mount.ReadOnly;
+};
 
 const KEYS: Readonly<Record<string, Setter>> = {
   type: (mount, value) => (mount.Type = value.toLowerCase() as NonNullable<MountPoint['Type']>),

@@ -48,12 +48,11 @@ export function parseNetworks(flags: Flags): Networking {
   const first = attachments[0] as Attachment;
   applyOptions(first, flags);
   const endpoints: Record<string, Endpoint> = {};
-  for (const [index, one] of attachments.entries()) {
+  for (const one of attachments) {
     if (Object.hasOwn(endpoints, one.target)) throw new Error(`network ${JSON.stringify(one.target)} is specified multiple times`);
     const endpoint = toEndpoint(one);
-    // Networks that are not networks have no endpoint, unless one was described.
-    const bare = index === 0 && attachments.length === 1 && isEmpty(endpoint) && /^(host|none|container:.*)$/.test(one.target);
-    if (!bare) endpoints[one.target] = endpoint;
+    // A single network about which nothing else was said needs no endpoint; the one nobody asked for gets one.
+    if (given.length !== 1 || !isEmpty(endpoint)) endpoints[one.target] = endpoint;
   }
   const builtIn = attachments.filter(({ target }) => BUILT_IN.test(target)).length;
   if (builtIn > 0 && builtIn < attachments.length) {
@@ -95,13 +94,17 @@ function applyOptions(first: Attachment, flags: Flags): void {
   if (first.ipv4 !== '' && flags.string('ip') !== '') throw both('ip', 'IPv4 address');
   if (first.ipv6 !== '' && flags.string('ip6') !== '') throw both('ip6', 'IPv6 address');
   if (first.mac !== '' && flags.string('mac-address') !== '') throw both('mac-address', 'MAC address');
+  const mac = flags.string('mac-address');
+  if (mac !== '' && !/^([0-9a-f]{2}([:-])[0-9a-f]{2}(\2[0-9a-f]{2}){4,6}|[0-9a-f]{4}(\.[0-9a-f]{4}){2,3})$/i.test(mac)) {
+    throw new Error(`${mac} is not a valid mac address`);
+  }
   const userDefined = !BUILT_IN.test(first.target);
   if (aliases.length > 0 && !userDefined) throw new Error('network-scoped aliases are only supported for user-defined networks');
   first.aliases.push(...aliases);
   if (userDefined) first.links = flags.list('link');
   first.ipv4 ||= flags.string('ip');
   first.ipv6 ||= flags.string('ip6');
-  first.mac ||= flags.string('mac-address');
+  first.mac ||= mac;
   first.linkLocal.push(...flags.list('link-local-ip'));
 }
 

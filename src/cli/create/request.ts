@@ -8,7 +8,7 @@ import { checkDeviceRules, parseDevices, parseThrottles, parseUlimits, parseWeig
 import { parseMount, parseTmpfs, parseVolumes } from './mounts.ts';
 import { parseNetworks } from './networks.ts';
 import { type Ports, parsePorts } from './ports.ts';
-import { checkModes, parseCapabilities, parseSecurity } from './security.ts';
+import { checkModes, normaliseCapabilities, parseSecurity } from './security.ts';
 import { parseTimeOffsets } from './time-offsets.ts';
 
 /** The streams a client wants, which decide how it goes on after the creation. */
@@ -85,7 +85,6 @@ function hostConfig(flags: Flags, ports: Ports, binds: string[], network: string
   if (flags.bool('rm') && restart.Name !== 'no' && restart.Name !== '') {
     throw new Error('conflicting options: cannot specify both --restart and --rm');
   }
-  const capabilities = parseCapabilities(flags.list('cap-add'), flags.list('cap-drop'));
   const security = parseSecurity(flags.list('security-opt'));
   return {
     Binds: listOrNull(binds),
@@ -98,8 +97,8 @@ function hostConfig(flags: Flags, ports: Ports, binds: string[], network: string
     VolumeDriver: flags.string('volume-driver'),
     VolumesFrom: listOrNull(flags.list('volumes-from')),
     ConsoleSize: console,
-    CapAdd: capabilities.add,
-    CapDrop: capabilities.drop,
+    CapAdd: normaliseCapabilities(flags.list('cap-add')),
+    CapDrop: normaliseCapabilities(flags.list('cap-drop')),
     CgroupnsMode: modes.cgroupns,
     Dns: flags.list('dns').map(checkAddress),
     DnsOptions: flags.list('dns-option'),

@@ -14,7 +14,7 @@ export function parseSecurity(options: readonly string[]): Security {
   let unconfined = false;
   for (const option of options) {
     const match = /^([^=:]+)[=:](.*)$/s.exec(option);
-    if (match === null && option !== 'no-new-privileges') throw new Error(`invalid --security-opt: ${JSON.stringify(option)}`);
+    if (match === null && option !== 'no-new-privileges') throw new Error(`Invalid --security-opt: ${JSON.stringify(option)}`);
     if (option === 'systempaths=unconfined') unconfined = true;
     else if (match?.[1] === 'seccomp' && !['unconfined', 'builtin'].includes(match[2] as string)) {
       kept.push(`seccomp=${compactProfile(match[2] as string)}`);
@@ -38,16 +38,10 @@ function compactProfile(file: string): string {
   }
 }
 
-/** Brings capabilities into Docker's form: upper case, `CAP_` before them, sorted, ALL alone; what is added is not dropped. */
-export function parseCapabilities(add: readonly string[], drop: readonly string[]): { add: string[] | null; drop: string[] | null } {
-  const added = normalised(add);
-  const dropped = normalised(drop).filter((name) => !added.includes(name));
-  return { add: added.length === 0 ? null : added, drop: dropped.length === 0 ? null : dropped };
-}
-
-function normalised(names: readonly string[]): string[] {
+/** Brings capabilities into Docker's form: upper case, `CAP_` before them, sorted, each once. What they come to is the engine's. */
+export function normaliseCapabilities(names: readonly string[]): string[] | null {
   const upper = names.map((name) => name.trim().toUpperCase()).map((name) => (name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`));
-  return upper.includes('ALL') ? ['ALL'] : [...new Set(upper)].sort();
+  return upper.length === 0 ? null : [...new Set(upper)].sort();
 }
 
 /** Modes that Docker's client refuses itself; the engine judges the rest. */

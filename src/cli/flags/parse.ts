@@ -75,7 +75,7 @@ class Parser {
       const rest = word.slice(index + 1);
       const spec = this.#byShort.get(letter);
       if (spec === undefined) {
-        if (letter !== 'h') throw new FlagError(`unknown shorthand flag: '${letter}' in ${word}`);
+        if (letter !== 'h') throw new FlagError(`unknown shorthand flag: '${letter}' in -${word.slice(index)}`);
         this.help = true;
         return 1;
       }
@@ -85,7 +85,7 @@ class Parser {
         continue;
       }
       if (rest !== '') return this.#set(spec, rest), 1;
-      if (next === undefined) throw new FlagError(`flag needs an argument: '${letter}' in ${word}`);
+      if (next === undefined) throw new FlagError(`flag needs an argument: '${letter}' in -${word.slice(index)}`);
       return this.#set(spec, next), 2;
     }
     return 1;

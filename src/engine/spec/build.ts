@@ -2,6 +2,7 @@
  * From Docker's container configuration to an OCI runtime configuration (moby daemon/oci_linux.go createSpec). Pure: what it needs
  * of the host, of the image's files and of other containers is passed in.
  */
+import { posix } from 'node:path';
 import { tweakCapabilities } from '../../linux/capabilities.ts';
 import type { HostMount } from '../../runtime/compile.ts';
 import type { OciCapabilities, OciConfig, OciIdMapping, OciMount, OciProcess } from '../../runtime/oci.ts';
@@ -96,7 +97,8 @@ export function buildOciConfig(input: SpecInput): BuiltSpec {
         ...(remap === null ? {} : { uidMappings: remap.uidMappings, gidMappings: remap.gidMappings }),
         ...(timeOffsets === undefined ? {} : { timeOffsets }),
         devices: granted.devices,
-        cgroupsPath: `${hostConfig.CgroupParent || input.cgroupParent}/${input.id}`,
+        // A parent given with `..` stays below the hierarchies' roots.
+        cgroupsPath: posix.join('/', hostConfig.CgroupParent || input.cgroupParent, input.id),
         resources: resourcesOf(hostConfig, granted.rules, input.devices.blockDevice),
         sysctl: sysctlsFor(hostConfig, host, remap !== null),
         ...(seccomp.config === undefined ? {} : { seccomp: seccomp.config }),

@@ -39,6 +39,8 @@ export interface HostFacts {
   readonly recursiveReadOnly: boolean;
   /** MOUNT_ATTR_IDMAP (Linux 5.12) on the file system of the data root. */
   readonly idmappedMounts: boolean;
+  /** The daemon gives containers user namespaces (`--userns-remap`). */
+  readonly remapped: boolean;
   /** What can be handed on to a container. */
   readonly capabilities: readonly CapabilityName[];
   /** Which of Docker's default sysctls this kernel has. */

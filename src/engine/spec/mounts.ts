@@ -1,9 +1,9 @@
 /** All that a container mounts, resolved at create: binds, volumes, tmpfs, and what it takes from other containers. */
 import { posix } from 'node:path';
-import { invalidParameter, notImplemented } from '../../errors.ts';
+import { invalidParameter, notImplemented, systemError } from '../../errors.ts';
 import type { ContainerConfig, HostConfig, MountPoint } from '../docker-types.ts';
 import { isValidBindMode, parseBind } from './bind-spec.ts';
-import { missingBindSource, validateMount } from './mount-validation.ts';
+import { destinationProblem, missingBindSource, validateMount } from './mount-validation.ts';
 import { tmpfsMountWords } from './tmpfs-options.ts';
 
 /** What a plan needs of a mount beside what inspect shows. */
@@ -88,10 +88,29 @@ export function resolveMounts(config: ContainerConfig, hostConfig: HostConfig, s
   const tmpfs = new Set(Object.keys(hostConfig.Tmpfs ?? {}).map(cleanPath));
   for (const path of Object.keys(config.Volumes ?? {})) {
     const destination = cleanPath(path);
+    const problem = destinationProblem(destination);
+    if (problem !== undefined) throw invalidParameter(problem);
     if (mounts.has(destination) || tmpfs.has(destination)) continue;
     mounts.set(destination, { ...volumeMount({ Type: 'volume', Target: destination }, sources), Mode: '' });
   }
   return [...mounts.values()];
+}
+
+/**
+ * Makes the source directories of binds that were asked for with `--volume`, owned by root, as Docker does at every start. Throws
+ * for one that cannot be made.
+ */
+export function makeBindSources(mounts: readonly ResolvedMount[], host: { exists(path: string): boolean; makeDirectory(path: string): void }): void {
+  for (const { Type, Source, details } of mounts) {
+    if (Type !== 'bind' || host.exists(Source)) continue;
+    if (!details.createSource) throw missingBindSource(Source);
+    try {
+      host.makeDirectory(Source);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw systemError(`error while creating mount source path '${Source}': ${why}`, { object: Source, cause });
+    }
+  }
 }
 
 /** Shallow destinations first, so that none hides another. */

@@ -20,15 +20,10 @@ export interface CgroupDriverOptions {
  * host that refuses it says so now. Throws unavailable when there are no cgroups.
  */
 export function createCgroupDriver(parent: string, options: CgroupDriverOptions = {}): CgroupDriver {
-  const driver = driverFor(options.host ?? detectCgroups(), options.mountpointDirectory ?? '/run/caisson/cgroup-mountpoints');
-  driver.layout(`${parent}/-`, {});
-  return driver;
-}
-
-function driverFor(host: CgroupHost, mountpointDirectory: string): CgroupDriver {
+  const host = options.host ?? detectCgroups();
   switch (host.kind) {
-    case 'v1': return new CgroupV1Driver(host, mountpointDirectory);
-    case 'v2': return new CgroupV2Driver(host.mountPoint);
+    case 'v1': return new CgroupV1Driver(host, parent, options.mountpointDirectory ?? '/run/caisson/cgroup-mountpoints');
+    case 'v2': return new CgroupV2Driver(host.mountPoint, parent);
     case 'none': throw unavailable('no cgroup hierarchy is mounted: mount one with `mount -t cgroup2 none /sys/fs/cgroup`');
   }
 }

@@ -27,14 +27,15 @@ export class CgroupV1Driver implements CgroupDriver {
   /** Directories made here, to be removed again by `release`. */
   readonly #made = new Set<string>();
 
-  /** `mountpointDirectory`: see `Mountpoints`. */
-  constructor(host: V1Host, mountpointDirectory: string) {
+  /** Prepares `parent`, below which containers' cgroups are to be. `mountpointDirectory`: see `Mountpoints`. */
+  constructor(host: V1Host, parent: string, mountpointDirectory: string) {
     this.#hierarchies = host.hierarchies;
     this.#unified = host.unified;
     this.controllers = host.hierarchies.flatMap(({ controllers }) => controllers);
     const memory = this.#mountOf('memory');
     this.swapLimit = memory !== undefined && existsSync(join(memory, 'memory.memsw.limit_in_bytes'));
     this.#mountpoints = new Mountpoints(mountpointDirectory, host);
+    this.#prepareParent(`${checkCgroupPath(parent)}/container`);
   }
 
   layout(path: string, resources: CgroupResources): CgroupLayout {

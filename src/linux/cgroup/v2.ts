@@ -17,17 +17,16 @@ const words = (path: string): string[] => readFileSync(path, 'utf8').split(/\s+/
 export class CgroupV2Driver implements CgroupDriver {
   readonly version = 2;
   readonly controllers: readonly string[];
+  readonly swapLimit: boolean;
   readonly #mountPoint: string;
   readonly #made = new Set<string>();
 
-  constructor(mountPoint: string) {
+  /** Prepares `parent`, below which containers' cgroups are to be. */
+  constructor(mountPoint: string, parent: string) {
     this.#mountPoint = mountPoint;
     this.controllers = words(join(mountPoint, 'cgroup.controllers'));
-  }
-
-  get swapLimit(): boolean {
     // Not among the files of the root; without swap accounting it is nowhere.
-    return this.controllers.includes('memory') && [...this.#made].every((directory) => existsSync(join(directory, 'memory.swap.max')));
+    this.swapLimit = existsSync(join(this.#prepareParent(`${checkCgroupPath(parent)}/container`), 'memory.swap.max'));
   }
 
   layout(path: string, resources: CgroupResources): CgroupLayout {
@@ -38,7 +37,7 @@ export class CgroupV2Driver implements CgroupDriver {
     const rules = resources.devices ?? [];
     return {
       directories: [directory],
-      writes: v2Writes(directory, resources, handedDown, existsSync(join(parent, 'memory.swap.max')) || parent === this.#mountPoint),
+      writes: v2Writes(directory, resources, handedDown, this.swapLimit),
       joins: [],
       cloneInto: directory,
       ...(rules.length === 0 ? {} : { deviceProgram: { cgroup: directory, program: assembleDeviceProgram(rules) } }),

@@ -14,7 +14,8 @@ const sockStream = 1;
 const sockCloexec = 0o2000000;
 const sockNonblock = 0o4000;
 
-const address = new Uint8Array(2 + 108);
+// On an ArrayBuffer of its own: a small array without one moves when `subarray` asks for it, and its pointer would be stale.
+const address = new Uint8Array(new ArrayBuffer(2 + 108));
 const addressPointer = ptr(address);
 
 /**

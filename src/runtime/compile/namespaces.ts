@@ -34,11 +34,9 @@ export const isRemapped = (namespaces: Namespaces): boolean => namespaces.user.k
  * becomes the namespace's root; the time namespace earlier, because its offsets must be set before a process is in it.
  */
 export function cloneFlags(namespaces: Namespaces): bigint {
-  let flags = 0n;
-  for (const type of types) {
-    if (type !== 'cgroup' && type !== 'time' && namespaces[type].kind === 'new') flags |= namespaceFlag(type);
-  }
-  return flags;
+  // What clone makes is owned by the host's user namespace; with a joined one only the init can make it (enterNamespaces).
+  const atClone = namespaces.user.kind === 'join' ? (['pid'] as const) : types.filter((type) => type !== 'cgroup' && type !== 'time');
+  return atClone.filter((type) => namespaces[type].kind === 'new').reduce((flags, type) => flags | namespaceFlag(type), 0n);
 }
 
 /**

@@ -31,6 +31,7 @@ interface FieldTypes {
 interface OperationDefinition {
   /** The number on the wire; never reused. */
   readonly code: number;
+  /** Not `name` nor `reason`: every operation has those itself. */
   readonly fields: Readonly<Record<string, FieldKind>>;
 }
 
@@ -89,7 +90,7 @@ export const operations = {
   /** setsid(2). */
   setsid: { code: 26, fields: {} },
   /** keyctl(KEYCTL_JOIN_SESSION_KEYRING); ENOSYS and EPERM are right (the kernel or a filter may not have it). */
-  sessionKeyring: { code: 27, fields: { name: 'string' } },
+  sessionKeyring: { code: 27, fields: { value: 'string' } },
 
   // ---- the container's root (init section); targets are resolved with openat2(RESOLVE_IN_ROOT) ----------------------
   /** Opens the root directory. `bind` first clones the mount over itself, so that pivot_root has a mount of its own. */
@@ -133,8 +134,8 @@ export const operations = {
   terminal: { code: 41, fields: { columns: 'u32', rows: 'u32', uid: 'u32', gid: 'u32', console: 'u32' } },
 
   // ---- identity and privileges ----------------------------------------------------------------------------------------
-  sethostname: { code: 50, fields: { name: 'string' } },
-  setdomainname: { code: 51, fields: { name: 'string' } },
+  sethostname: { code: 50, fields: { value: 'string' } },
+  setdomainname: { code: 51, fields: { value: 'string' } },
   /** prlimit(2); RLIM_INFINITY is 2^64-1. */
   setrlimit: { code: 52, fields: { resource: 'u32', soft: 'u64', hard: 'u64' } },
   umask: { code: 53, fields: { mask: 'u32' } },

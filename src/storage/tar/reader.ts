@@ -46,6 +46,7 @@ export class TarReader {
   /** Position in the first chunk. */
   #position = 0;
   #available = 0;
+  #begun = false;
   readonly #onMetadata: ((bytes: Uint8Array) => void) | undefined;
 
   /** `onMetadata` sees, in order, every byte of the archive that is not file data. */
@@ -98,7 +99,7 @@ export class TarReader {
   #header(pending: Pending, zeroBlockSeen: boolean): TarEvent | 'more' | 'again' {
     const block = this.#metadata(blockSize);
     if (!block) return 'more';
-    const header = parseHeader(block);
+    const header = this.#parse(block);
     if (!header) {
       if (pending !== nothing) throw invalidTar('unexpected EOF');
       this.#state = zeroBlockSeen ? { at: 'trailer' } : { at: 'header', pending, zeroBlockSeen: true };
@@ -120,6 +121,17 @@ export class TarReader {
       return 'again';
     }
     return this.#entry(header, pending, pending.pax && sparseMap(pending.pax), storedSize(header, pending));
+  }
+
+  #parse(block: Buffer): RawHeader | undefined {
+    if (this.#begun) return parseHeader(block);
+    try {
+      const header = parseHeader(block);
+      this.#begun = true;
+      return header;
+    } catch (error) {
+      throw invalidTar(`the data does not begin with a tar header: ${(error as Error).message}`);
+    }
   }
 
   #extension(header: RawHeader, pending: Pending): 'more' | 'again' {
@@ -145,10 +157,12 @@ export class TarReader {
 
   #sparseMap(state: State & { at: 'sparse-map' }): TarEvent | 'more' | 'again' {
     const { header, pending, parser } = state;
+    const stored = storedSize(header, pending);
+    if (parser.consumed + blockSize > stored) throw invalidTar('a sparse map is malformed');
     const block = this.#metadata(blockSize);
     if (!block) return 'more';
     const fragments = parser.feed(block);
-    return fragments ? this.#entry(header, pending, fragments, storedSize(header, pending) - parser.consumed) : 'again';
+    return fragments ? this.#entry(header, pending, fragments, stored - parser.consumed) : 'again';
   }
 
   #entry(header: RawHeader, pending: Pending, fragments: readonly Fragment[] | undefined, stored: number): TarEvent {

@@ -1,0 +1,59 @@
+import { expect, test } from 'bun:test';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hostFacts, limitSupport, parseOsRelease } from './host.ts';
+import { checkPrerequisites, gatherPrerequisites, missingPrerequisites, type PrerequisiteFacts } from './prerequisites.ts';
+
+const good: PrerequisiteFacts = {
+  capabilities: 1n << 21n, kernelRelease: '5.12.0', fileSystems: 'nodev\tproc\n\text4\nnodev\toverlay\n', overlayModule: false, cgroups: 'v2', status: 'Name:\tx\nSeccomp:\t0\n',
+};
+
+test('nothing is missing', () => {
+  expect(missingPrerequisites({ ...good, fileSystems: 'nodev\tproc\n', overlayModule: true })).toEqual([]);
+  expect(missingPrerequisites(good)).toEqual([]);
+  expect(missingPrerequisites({ ...good, kernelRelease: '6.1.0-13-amd64' })).toEqual([]);
+});
+
+test.each([
+  ['sudo', { capabilities: 0n }],
+  ['5.12 or newer', { kernelRelease: '5.11.22' }],
+  ['The kernel is 4.19.0-6-amd64', { kernelRelease: '4.19.0-6-amd64' }],
+  ['modprobe overlay', { fileSystems: 'nodev\tproc\nnodev\tnotoverlay\n' }],
+  ['mount -t cgroup2', { cgroups: 'none' as const }],
+  ['CONFIG_SECCOMP_FILTER', { status: 'Name:\tx\n' }],
+] satisfies [string, Partial<PrerequisiteFacts>][])('%s: what is missing is one sentence', (words, change) => {
+  const missing = missingPrerequisites({ ...good, ...change });
+  expect(missing).toHaveLength(1);
+  expect(missing[0]).toContain(words);
+  expect(() => checkPrerequisites({ ...good, ...change })).toThrow(words);
+});
+
+test('facts of this host can be gathered', () => {
+  expect(gatherPrerequisites().kernelRelease).toMatch(/^\d+\.\d+/);
+  const facts = hostFacts();
+  expect(facts.processors).toBeGreaterThan(0);
+  expect(facts.memory).toBeGreaterThan(0);
+  expect(facts.operatingSystem).not.toBe('');
+});
+
+test('os-release', () => {
+  expect(parseOsRelease('# comment\nPRETTY_NAME="A \\"quoted\\" name"\nVERSION_ID=\'12\'\nID=debian\nEMPTY=\n')).toEqual({
+    PRETTY_NAME: 'A "quoted" name', VERSION_ID: '12', ID: 'debian', EMPTY: '',
+  });
+});
+
+test('limits that a host has', () => {
+  const root = mkdtempSync(join(tmpdir(), 'caisson-host-'));
+  try {
+    mkdirSync(join(root, 'memory'));
+    for (const file of ['memory.limit_in_bytes', 'memory.oom_control']) writeFileSync(join(root, 'memory', file), '');
+    const v1 = limitSupport(true, { kind: 'v1', hierarchies: [{ mountPoint: join(root, 'memory'), controllers: ['memory'] }] });
+    expect(v1).toMatchObject({ MemoryLimit: true, SwapLimit: true, OomKillDisable: true, CPUSet: false, PidsLimit: false });
+    writeFileSync(join(root, 'cgroup.controllers'), 'cpuset cpu memory\n');
+    const v2 = limitSupport(false, { kind: 'v2', mountPoint: root });
+    expect(v2).toMatchObject({ MemoryLimit: true, SwapLimit: false, OomKillDisable: false, CPUSet: true, CpuCfsQuota: true, PidsLimit: false });
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});

@@ -1,0 +1,115 @@
+/** What `docker info` and `docker version` say about the host. */
+import { existsSync, readFileSync } from 'node:fs';
+import { arch, cpus, hostname, release, totalmem, version } from 'node:os';
+import { join } from 'node:path';
+import { detectCgroups, type CgroupHost } from './cgroup/detect.ts';
+
+export interface HostFacts {
+  readonly kernelRelease: string;
+  /** As `uname -v`. */
+  readonly kernelVersion: string;
+  /** `Debian GNU/Linux 12 (bookworm)`, `Linux` where nobody says. */
+  readonly operatingSystem: string;
+  /** VERSION_ID of os-release. */
+  readonly osVersion: string;
+  /** As `uname -m`: `x86_64`. */
+  readonly machine: string;
+  /** As Go and OCI images name it: `amd64`. */
+  readonly architecture: string;
+  /** Processors this process may use. */
+  readonly processors: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly hostname: string;
+}
+
+const machines: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
+const architectures: Readonly<Record<string, string>> = { x64: 'amd64' };
+
+/** Facts that do not change while a daemon runs. */
+export function hostFacts(): HostFacts {
+  const os = osRelease();
+  const architecture = arch();
+  return {
+    kernelRelease: release(),
+    kernelVersion: version(),
+    operatingSystem: os['PRETTY_NAME'] || 'Linux',
+    osVersion: os['VERSION_ID'] ?? '',
+    machine: machines[architecture] ?? architecture,
+    architecture: architectures[architecture] ?? architecture,
+    processors: cpus().length,
+    memory: totalmem(),
+    hostname: hostname(),
+  };
+}
+
+function osRelease(): Record<string, string> {
+  for (const path of ['/etc/os-release', '/usr/lib/os-release']) {
+    if (existsSync(path)) return parseOsRelease(readFileSync(path, 'utf8'));
+  }
+  return {};
+}
+
+/** Parses os-release(5): assignments as a shell reads them. */
+export function parseOsRelease(text: string): Record<string, string> {
+  const entries = [...text.matchAll(/^([A-Z0-9_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, unquote(value.trim())] as const);
+  return Object.fromEntries(entries);
+}
+
+function unquote(value: string): string {
+  const quote = value[0];
+  if (quote === "'" && value.endsWith(quote)) return value.slice(1, -1);
+  const inner = quote === '"' && value.endsWith(quote) ? value.slice(1, -1) : value;
+  return inner.replace(/\\(.)/g, '$1');
+}
+
+/** What can be limited here, as the flags of `docker info`. */
+export interface LimitSupport {
+  readonly MemoryLimit: boolean;
+  readonly SwapLimit: boolean;
+  readonly CpuCfsPeriod: boolean;
+  readonly CpuCfsQuota: boolean;
+  readonly CPUShares: boolean;
+  readonly CPUSet: boolean;
+  readonly PidsLimit: boolean;
+  readonly OomKillDisable: boolean;
+  readonly BlkioWeight: boolean;
+  readonly IPv4Forwarding: boolean;
+}
+
+/** `swapLimit`: a cgroup driver's. */
+export function limitSupport(swapLimit: boolean, host: CgroupHost = detectCgroups()): LimitSupport {
+  const forwarding = readText('/proc/sys/net/ipv4/ip_forward') === '1';
+  if (host.kind !== 'v1') {
+    const controllers = host.kind === 'v2' ? (readText(join(host.mountPoint, 'cgroup.controllers')) ?? '').split(' ') : [];
+    const has = (controller: string) => controllers.includes(controller);
+    return {
+      MemoryLimit: has('memory'), SwapLimit: swapLimit, CpuCfsPeriod: has('cpu'), CpuCfsQuota: has('cpu'), CPUShares: has('cpu'),
+      CPUSet: has('cpuset'), PidsLimit: has('pids'), OomKillDisable: false, BlkioWeight: has('io'), IPv4Forwarding: forwarding,
+    };
+  }
+  const file = (controller: string, name: string) => {
+    const hierarchy = host.hierarchies.find(({ controllers }) => controllers.includes(controller));
+    return hierarchy !== undefined && existsSync(join(hierarchy.mountPoint, name));
+  };
+  return {
+    MemoryLimit: file('memory', 'memory.limit_in_bytes'),
+    SwapLimit: swapLimit,
+    CpuCfsPeriod: file('cpu', 'cpu.cfs_period_us'),
+    CpuCfsQuota: file('cpu', 'cpu.cfs_quota_us'),
+    CPUShares: file('cpu', 'cpu.shares'),
+    CPUSet: file('cpuset', 'cpuset.cpus'),
+    PidsLimit: file('pids', 'cgroup.procs'),
+    OomKillDisable: file('memory', 'memory.oom_control'),
+    BlkioWeight: file('blkio', 'blkio.weight') || file('blkio', 'blkio.bfq.weight'),
+    IPv4Forwarding: forwarding,
+  };
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
