@@ -28,18 +28,55 @@ static void passed_signals(sigset_t *set)
     sigdelset(set, own[i]);
 }
 
+static void handle(int number, void (*handler)(int))
+{
+  struct sigaction action = { .sa_handler = handler };
+  sigaction(number, &action, NULL);
+}
+
+/* Tries PATH as execvp(3) does, without its fallback to a shell; -errno when nothing could be executed. */
+static int execute(char **argv)
+{
+  const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  for (char **entry = environ; *entry != NULL; entry++)
+    if (strncmp(*entry, "PATH=", 5) == 0)
+      path = *entry + 5;
+  if (strchr(argv[0], '/') != NULL) {
+    execve(argv[0], argv, environ);
+    return -errno;
+  }
+  int found = -ENOENT;
+  for (const char *end = path; *end != 0 || end == path; path = end + (*end == ':')) {
+    char candidate[4096];
+    struct text text = TEXT(candidate);
+    end = path + strcspn(path, ":");
+    text.end = (size_t)(end - path) < sizeof candidate - 1 ? candidate + (end - path) : candidate;
+    text_add(&text, path);
+    text.end = candidate + sizeof candidate - 1;
+    text.overflow = false;
+    text_add(&text, text.at == candidate ? "./" : "/");
+    text_add(&text, argv[0]);
+    if (!text.overflow)
+      execve(candidate, argv, environ);
+    if (errno != ENOENT && errno != ENOTDIR)
+      found = -errno;
+    if (*end == 0)
+      break;
+  }
+  return found;
+}
+
 /* A process group of its own, in front of the terminal if there is one, so that Ctrl-C reaches it and all it starts. */
 static _Noreturn void run_command(char **argv, const sigset_t *before)
 {
-  signal(SIGTTOU, SIG_IGN);
   if (setpgid(0, 0) == 0)
     tcsetpgrp(0, getpgrp()); /* ENOTTY without a terminal */
-  signal(SIGTTOU, SIG_DFL);
-  signal(SIGTTIN, SIG_DFL);
+  handle(SIGTTOU, SIG_DFL);
+  handle(SIGTTIN, SIG_DFL);
   sigprocmask(SIG_SETMASK, before, NULL);
-  execvp(argv[0], argv);
-  int code = errno == ENOENT || errno == ENOTDIR ? 127 : 126;
-  say(argv[0], code == 127 ? ": no such file or directory\n" : errno == EACCES ? ": permission denied\n" : ": cannot be executed\n");
+  int error = execute(argv);
+  int code = error == -ENOENT || error == -ENOTDIR ? 127 : 126;
+  say(argv[0], code == 127 ? ": no such file or directory\n" : error == -EACCES ? ": permission denied\n" : ": cannot be executed\n");
   _exit(code);
 }
 
@@ -67,8 +104,9 @@ int init_main(char **argv)
   sigset_t passed, before;
   passed_signals(&passed);
   sigprocmask(SIG_SETMASK, &passed, &before);
-  signal(SIGTTIN, SIG_IGN);
-  signal(SIGTTOU, SIG_IGN);
+  /* The terminal is the child's from now on: the init must not be stopped for touching it. */
+  handle(SIGTTIN, SIG_IGN);
+  handle(SIGTTOU, SIG_IGN);
   pid_t command = fork();
   if (command < 0) {
     say(argv[0], ": cannot fork\n");

@@ -170,6 +170,9 @@ static uint8_t *escape(uint8_t *out, const uint8_t *s, size_t size)
   return out;
 }
 
+/* When what is being logged was read. Lines that came together share it: a clock read for each would cost more than the line. */
+static char read_at[TIMESTAMP_LENGTH];
+
 static void put_record(int stream, const uint8_t *line, size_t size, bool newline)
 {
   if (log_max_size > 0 && log_size + buffered >= log_max_size) {
@@ -182,7 +185,7 @@ static void put_record(int stream, const uint8_t *line, size_t size, bool newlin
   out = escape(out, line, size);
   out = put(out, newline ? "\\n\",\"stream\":\"" : "\",\"stream\":\"");
   out = put(out, stream == 2 ? "stderr\",\"time\":\"" : "stdout\",\"time\":\"");
-  timestamp_now((char *)out);
+  memcpy(out, read_at, TIMESTAMP_LENGTH);
   out = put(out + TIMESTAMP_LENGTH, "\"}\n");
   buffered = (size_t)(out - buffer);
 }
@@ -200,6 +203,7 @@ void log_write(int stream, const uint8_t *data, size_t size)
 {
   if (log_fd < 0)
     return;
+  timestamp_now(read_at);
   int index = stream == 2;
   const uint8_t *end = data + size;
   while (data < end) {
@@ -227,6 +231,7 @@ void log_flush(bool end)
 {
   if (log_fd < 0)
     return;
+  timestamp_now(read_at);
   for (int index = 0; end && index < 2; index++) {
     if (partial_size[index] > 0)
       put_record(index + 1, partial[index], partial_size[index], false);

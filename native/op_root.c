@@ -2,7 +2,6 @@
 #include "rootpath.h"
 #include "sys.h"
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 static int set_attributes(int mount, uint64_t attributes, bool recursive)
 {
@@ -179,7 +178,7 @@ static int open_null(struct runner *run)
     return on_host(run) ? -errno : fd;
   if (fstat(fd, &st) < 0)
     return -errno;
-  if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+  if (!S_ISCHR(st.st_mode) || st.st_rdev != device_number(1, 3))
     return -ENODEV;
   return take_fd(&fd);
 }
@@ -291,7 +290,7 @@ int do_mknod_in(struct runner *run, const struct op_mknod_in *op)
   CLOSE int parent = root_open_parent(run, op->path, name);
   if (parent < 0)
     return about(run, op->path, parent);
-  int error = result(mknodat(parent, name, op->mode, makedev(op->major, op->minor)));
+  int error = result(mknodat(parent, name, op->mode, device_number(op->major, op->minor)));
   if (error < 0)
     return about(run, op->path, error);
   return about(run, op->path, dress(parent, name, op->uid, op->gid));

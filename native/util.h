@@ -31,6 +31,13 @@ static inline int take_fd(int *fd)
   return taken;
 }
 
+/* A device number as the kernel takes it from user space (makedev(3), which is a library's function). */
+static inline dev_t device_number(unsigned major_number, unsigned minor_number)
+{
+  return ((dev_t)(major_number & 0xfff) << 8) | ((dev_t)(major_number & ~0xfffu) << 32) | (minor_number & 0xff)
+    | ((dev_t)(minor_number & ~0xffu) << 12);
+}
+
 static inline int result(long returned)
 {
   return returned < 0 ? -errno : (int)returned;

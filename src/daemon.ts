@@ -24,7 +24,7 @@ import { readAccountFiles, resolveRemap } from './engine/userns-remap.ts';
 import { createVolumeService } from './engine/volume-service.ts';
 import { createImageService } from './images/image-service.ts';
 import { seedBusybox } from './images/seed.ts';
-import { createCgroupDriver, detectCgroups } from './linux/cgroup/index.ts';
+import { createCgroupDriver } from './linux/cgroup/index.ts';
 import { checkPrerequisites } from './linux/prerequisites.ts';
 import { createLauncher } from './runtime/launcher.ts';
 import { readFileInRoot } from './storage/lookup.ts';

@@ -15,7 +15,7 @@ import { resolveProfile } from '../../src/linux/seccomp/profile.ts';
 import { resolveRules, type ArchitectureDecisions } from '../../src/linux/seccomp/rules.ts';
 import type { Seccomp } from '../../src/linux/seccomp/types.ts';
 
-const loops = process.argv[2] ?? '300000';
+const loops = process.argv[2] ?? '10000';
 const directory = mkdtempSync(join(tmpdir(), 'caisson-bench-seccomp-'));
 const seccomp = resolveProfile(defaultProfile, { architecture: process.arch, kernelRelease: release(), capabilities: defaultCapabilities }) as Seccomp;
 
@@ -25,11 +25,13 @@ function linearProgram(architectures: readonly ArchitectureDecisions[]): Uint8Ar
   for (const { auditArch, ranges } of architectures) {
     const body: BpfInstruction[] = [instruction(bpf.LD_W_ABS, seccompData.number)];
     ranges.forEach(({ first, decision }, index) => {
-      const end = Math.min(ranges[index + 1]?.first ?? first, first + 1000);
+      const end = ranges[index + 1]?.first ?? 2 ** 32;
       // One range alone, assembled, is its answer; the leading and the last instruction are the architecture's.
       const leaf = assembleDecisions([{ auditArch, ranges: [{ first: 0, decision }] }]).slice(3, -1);
       if (decision.otherwise === actionValue('SCMP_ACT_ERRNO', 1) && decision.alternatives.length === 0) return;
-      for (let number = first; number < end; number++) body.push(instruction(bpf.JEQ, number, 0, leaf.length), ...leaf);
+      const tests = end === 2 ** 32 ? [instruction(bpf.JGE, first, 0, leaf.length)] : [instruction(bpf.JGE, first, 0, leaf.length + 1), instruction(bpf.JGE, end, leaf.length, 0)];
+      if (end - first > 100) body.push(...tests, ...leaf);
+      else for (let number = first; number < end; number++) body.push(instruction(bpf.JEQ, number, 0, leaf.length), ...leaf);
     });
     body.push(instruction(bpf.RET, actionValue('SCMP_ACT_ERRNO', 1)));
     program.push(instruction(bpf.JEQ, auditArch, 1, 0), instruction(bpf.JA, body.length), ...body);

@@ -1,4 +1,5 @@
 /** `docker exec`: create, start, resize. */
+import type { Duplex } from 'node:stream';
 import { conflict, invalidParameter, notFound } from '../errors.ts';
 import { execFailure } from '../runtime/launch-error.ts';
 import { type ExecProcess, LaunchError } from '../runtime/shim.ts';
@@ -10,7 +11,7 @@ import { parseDetachKeys } from './detach-keys.ts';
 import type { ExecConfig } from './docker-types.ts';
 import type { StreamSession } from './engine.ts';
 import { buildExecRequest } from './launch-request.ts';
-import { relay } from './stream-session.ts';
+import { frameHeader, relay } from './stream-session.ts';
 
 export function createExec(context: EngineContext, container: Container, config: ExecConfig): ContainerExec {
   if (!config.Cmd?.length) throw invalidParameter('No exec command specified');
@@ -40,28 +41,46 @@ export interface ExecStart {
   readonly consoleSize?: [number, number];
 }
 
-/** Runs it. With `detach` settles when the process runs; otherwise returns the session that carries its streams. */
+/**
+ * With `detach` runs it and settles when the process runs. Otherwise returns the session that runs it: by then the client has
+ * been answered 101, so that a command that cannot run is told in the stream, as Docker does, and by the exit code.
+ */
 export async function startExec(context: EngineContext, exec: ContainerExec, options: ExecStart): Promise<StreamSession | null> {
   const container = context.registry.get(exec.containerId);
-  if (exec.state.status === 'exited') throw conflict(`exec command ${exec.id} has already run`);
-  if (exec.state.status !== 'created') throw conflict(`exec command ${exec.id} is already running`);
   requireRunning(container);
-  exec.state = { status: 'starting' };
-  const process = await run(context, container, exec, options);
-  const { stream } = process;
-  if (options.detach || stream === null) return null;
+  if (options.detach) {
+    await run(context, container, exec, options);
+    return null;
+  }
   const tty = exec.config.Tty ?? false;
-  return {
-    tty,
-    run: (client) => relay(client, stream, {
-      stdin: exec.config.AttachStdin ?? false,
-      detachKeys: tty ? exec.detachKeys : null,
-      onDetach: () => context.events.publish('container', 'exec_detach', container.id, container.eventAttributes({ execID: exec.id })),
-    }),
-  };
+  return { tty, run: (client) => runAttached(context, container, exec, options, client) };
+}
+
+async function runAttached(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart, client: Duplex): Promise<void> {
+  const tty = exec.config.Tty ?? false;
+  let stream;
+  try {
+    ({ stream } = await run(context, container, exec, options));
+  } catch (error) {
+    const text = Buffer.from(`${error instanceof Error ? error.message : String(error)}\r\n`);
+    client.end(tty ? text : Buffer.concat([frameHeader('stdout', text.length), text]));
+    return;
+  }
+  if (stream === null) {
+    client.end();
+    return;
+  }
+  await relay(client, stream, {
+    stdin: exec.config.AttachStdin ?? false,
+    detachKeys: tty ? exec.detachKeys : null,
+    onDetach: () => context.events.publish('container', 'exec_detach', container.id, container.eventAttributes({ execID: exec.id })),
+  });
 }
 
 async function run(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart): Promise<ExecProcess> {
+  if (exec.state.status === 'exited') throw conflict(`exec command ${exec.id} has already run`);
+  if (exec.state.status !== 'created') throw conflict(`exec command ${exec.id} is already running`);
+  exec.state = { status: 'starting' };
   const command = (exec.config.Cmd ?? []).join(' ');
   try {
     if (!container.shim) throw conflict(`container ${container.id} is not running`);

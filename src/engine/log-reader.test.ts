@@ -74,5 +74,18 @@ test('follow sees later lines, survives a rotation, and ends with the container'
 });
 
 test('a time that is none is refused', async () => {
-  expect(text(join(directory, 'none'), { since: 'soon' })).rejects.toThrow('invalid value for "since": soon');
+  const read = () => readLogs(join(directory, 'none'), { ...request, since: 'soon' }, true, () => false);
+  expect(read).toThrow('invalid value for "since": soon');
+});
+
+test('a client that leaves ends its follow, though nothing is written', async () => {
+  const path = join(directory, 'left');
+  writeFileSync(path, line('1\n'));
+  const controller = new AbortController();
+  const seen: string[] = [];
+  for await (const chunk of readLogs(path, { ...request, follow: true, signal: controller.signal }, true, () => true)) {
+    seen.push(Buffer.from(chunk).toString());
+    setTimeout(() => controller.abort(), 1);
+  }
+  expect(seen).toEqual(['1\n']);
 });

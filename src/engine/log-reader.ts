@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { invalidParameter } from '../errors.ts';
 import type { LogsRequest } from './engine.ts';
+import { frameHeader } from './stream-session.ts';
 import { parseBound, parseTime } from './timestamps.ts';
 
 interface LogLine {
@@ -23,14 +24,23 @@ interface Selection {
 const blockSize = 256 * 1024;
 const newline = 0x0a;
 
-/** Streams with headers (`stream 0 0 0 length`) unless the container has a terminal. */
-export async function* readLogs(path: string, request: LogsRequest, tty: boolean, isLive: () => boolean): AsyncGenerator<Uint8Array> {
-  const tail = parseTail(request.tail);
+/**
+ * Streams with headers (`stream 0 0 0 length`) unless the container has a terminal. Throws invalid-parameter at once for a time
+ * that is none. Following ends when `isLive` says so at a change, or with the request's signal.
+ */
+export function readLogs(path: string, request: LogsRequest, tty: boolean, isLive: () => boolean): AsyncGenerator<Uint8Array> {
   const selection: Selection = {
     stdout: request.stdout, stderr: request.stderr, timestamps: request.timestamps, tty,
     since: bound(request.since, 'since'), until: bound(request.until, 'until'),
   };
+  return stream(path, request, selection, () => isLive() && request.signal?.aborted !== true);
+}
+
+async function* stream(path: string, request: LogsRequest, selection: Selection, isLive: () => boolean): AsyncGenerator<Uint8Array> {
+  const tail = parseTail(request.tail);
   const follower = request.follow ? new Follower(path) : undefined;
+  const cancel = () => wakeFollowers(path);
+  request.signal?.addEventListener('abort', cancel);
   try {
     const files = existing(path);
     let cursor: Cursor | undefined;
@@ -55,6 +65,7 @@ export async function* readLogs(path: string, request: LogsRequest, tty: boolean
       cursor?.close();
     }
   } finally {
+    request.signal?.removeEventListener('abort', cancel);
     follower?.close();
   }
 }
@@ -216,10 +227,7 @@ function frame(text: string, selection: Selection): Uint8Array[] {
   }
   const payload = Buffer.from(selection.timestamps ? `${padTime(line.time)} ${line.log}` : line.log, 'utf8');
   if (selection.tty) return [payload];
-  const header = Buffer.alloc(8);
-  header[0] = line.stream === 'stdout' ? 1 : 2;
-  header.writeUInt32BE(payload.length, 4);
-  return [header, payload];
+  return [frameHeader(line.stream, payload.length), payload];
 }
 
 /** Docker prints nine digits always. */

@@ -1,5 +1,5 @@
 /** `docker start`: from a record to a running process. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { CaissonError, conflict, isClass, notModified, systemError } from '../errors.ts';
 import { launchFailure } from '../runtime/launch-error.ts';
 import { type ExitRecord, LaunchError, type Shim } from '../runtime/shim.ts';
@@ -49,12 +49,28 @@ async function launch(context: EngineContext, container: Container, attachments:
   const paths = containerPaths(context.settings.dataRoot, container.id);
   mkdirSync(paths.directory, { recursive: true, mode: 0o710 });
   rmSync(paths.exitRecord, { force: true });
+  makeBindSources(container);
   writeNetworkFiles(context, container);
   const request = buildLaunchRequest(context, container);
   const { shim, streams } = await context.launcher.launch(request, attachments.map((pending) => pending.options));
   for (const [index, pending] of attachments.entries()) pending.connect(streams[index] ?? null);
   return shim;
 }
+
+/** `-v /not/there:/x` makes the directory on the host; `--mount` has been refused at create. */
+function makeBindSources(container: Container): void {
+  for (const { Source, details } of container.record.mounts) {
+    if (!details.createSource || existsSync(Source)) continue;
+    try {
+      mkdirSync(Source, { recursive: true, mode: 0o755 });
+    } catch (cause) {
+      throw systemError(`error while creating mount source path '${Source}': mkdir ${Source}: ${describe(cause)}`, { object: Source, cause });
+    }
+  }
+}
+
+/** A Node error's reason without its call and path. */
+const describe = (error: unknown) => /: ([^,]+)/.exec(error instanceof Error ? error.message : '')?.[1] ?? String(error);
 
 /** From here on the container is running, and its end is handled. Reconciliation comes here too. */
 export function supervise(context: EngineContext, container: Container, shim: Shim, startedAt: string): void {

@@ -37,3 +37,11 @@ export function relay(client: Duplex, stream: Socket, options: RelayOptions): Pr
     })).pipe(stream);
   });
 }
+
+/** The eight bytes before a payload when there is no terminal: stream, three zeros, length (big-endian). */
+export function frameHeader(stream: 'stdout' | 'stderr', length: number): Uint8Array {
+  const header = Buffer.alloc(8);
+  header[0] = stream === 'stdout' ? 1 : 2;
+  header.writeUInt32BE(length, 4);
+  return header;
+}

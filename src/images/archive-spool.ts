@@ -1,6 +1,6 @@
 /**
- * The files of an image archive, put aside under names of our own while the archive streams in: an archive's parts may come in any order.
- * Nothing is ever written under a name from the archive.
+ * The files of an image archive, put aside under names of our own while the archive streams in: an archive's parts may
+ * come in any order. Nothing is ever written under a name from the archive.
  */
 import { randomUUID } from 'node:crypto';
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
@@ -28,7 +28,9 @@ export class ArchiveSpool {
     this.#directory = directory;
   }
 
-  /** Takes in a whole, uncompressed archive. Rejects with invalid-parameter when it is none; nothing stays behind then. */
+  /**
+   * Takes in a whole, uncompressed archive. Rejects with invalid-parameter when it is none; nothing stays behind then.
+   */
   static async receive(temporaryRoot: string, tar: AsyncIterable<Uint8Array>): Promise<ArchiveSpool> {
     const spool = new ArchiveSpool(`${temporaryRoot}/load-${randomUUID()}`);
     mkdirSync(spool.#directory, { recursive: true, mode: 0o700 });
@@ -64,9 +66,10 @@ export class ArchiveSpool {
     const fd = this.#open(name);
     try {
       const { size } = fstatSync(fd);
-      if (size > maxDocument) throw invalidParameter(`invalid archive: ${name} is larger than 16 MiB`, { object: name });
+      if (size > maxDocument)
+        throw invalidParameter(`invalid archive: ${name} is larger than 16 MiB`, { object: name });
       const bytes = new Uint8Array(size);
-      for (let at = 0; at < size; ) at += readSync(fd, bytes, at, size - at, at);
+      for (let at = 0; at < size;) at += readSync(fd, bytes, at, size - at, at);
       return bytes;
     } finally {
       closeSync(fd);
@@ -76,7 +79,7 @@ export class ArchiveSpool {
   async *stream(name: string): AsyncGenerator<Uint8Array> {
     const fd = this.#open(name);
     try {
-      for (let at = 0; ; ) {
+      for (let at = 0; ;) {
         const buffer = Buffer.allocUnsafeSlow(readSize);
         const count = readSync(fd, buffer, 0, readSize, at);
         if (count === 0) return;
@@ -134,7 +137,8 @@ export class ArchiveSpool {
     const number = this.#files.size + this.#links.size;
     if (number >= maxEntries) throw invalidParameter('invalid archive: it has more than 100000 files');
     if (entry.type === 'symlink' || entry.type === 'hard-link') {
-      const base = entry.type === 'symlink' && !entry.linkName.startsWith('/') ? path.split('/').slice(0, -1).join('/') : '';
+      const base =
+        entry.type === 'symlink' && !entry.linkName.startsWith('/') ? path.split('/').slice(0, -1).join('/') : '';
       this.#links.set(path, componentsInRoot(`${base}/${entry.linkName}`, 'link to').join('/'));
     }
     if (entry.type !== 'file') return undefined;
@@ -152,7 +156,7 @@ function normal(name: string): string {
 }
 
 function write(fd: number, chunk: Uint8Array, offset: number): void {
-  for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done, chunk.length - done, offset + done);
+  for (let done = 0; done < chunk.length;) done += writeSync(fd, chunk, done, chunk.length - done, offset + done);
 }
 
 /** A name from an archive, for messages. */

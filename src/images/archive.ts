@@ -27,13 +27,20 @@ export interface ArchivedLayer {
 export function imagesIn(spool: ArchiveSpool): ArchivedImage[] {
   if (spool.has('manifest.json')) return dockerImages(spool);
   if (spool.has('index.json')) return ociImages(spool);
-  throw invalidParameter('invalid archive: it has neither manifest.json (docker save) nor index.json (OCI image layout); use "docker import" for a root file system');
+  throw invalidParameter(
+    'invalid archive: it has neither manifest.json (docker save) nor index.json (OCI image layout); use "docker import" for a root file system',
+  );
 }
 
 type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const strings = (value: unknown): string[] | undefined =>
-  value === null || value === undefined ? [] : Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
+  value === null || value === undefined
+    ? []
+    : Array.isArray(value) && value.every((item) => typeof item === 'string')
+      ? value
+      : undefined;
 
 /** manifest.json of `docker save` (moby image/tarexport). */
 function dockerImages(spool: ArchiveSpool): ArchivedImage[] {
@@ -44,7 +51,9 @@ function dockerImages(spool: ArchiveSpool): ArchivedImage[] {
     const layers = isObject(item) ? strings(item.Layers) : undefined;
     const tags = isObject(item) ? strings(item.RepoTags) : undefined;
     if (!isObject(item) || typeof item.Config !== 'string' || !layers || !tags) {
-      throw invalidParameter('invalid manifest: an entry of manifest.json lacks Config or has malformed Layers or RepoTags');
+      throw invalidParameter(
+        'invalid manifest: an entry of manifest.json lacks Config or has malformed Layers or RepoTags',
+      );
     }
     return {
       config: item.Config,
@@ -76,9 +85,16 @@ interface Descriptor {
   readonly annotations: Json;
 }
 
-const indexTypes = ['application/vnd.oci.image.index.v1+json', 'application/vnd.docker.distribution.manifest.list.v2+json'];
-const manifestTypes = ['application/vnd.oci.image.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v2+json'];
-const layerType = /^application\/vnd\.(oci\.image\.layer\.v1\.tar|oci\.image\.layer\.nondistributable\.v1\.tar|docker\.image\.rootfs\.diff\.tar|docker\.image\.rootfs\.foreign\.diff\.tar)([+.](gzip|zstd))?$/;
+const indexTypes = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+const manifestTypes = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+const layerType =
+  /^application\/vnd\.(oci\.image\.layer\.v1\.tar|oci\.image\.layer\.nondistributable\.v1\.tar|docker\.image\.rootfs\.diff\.tar|docker\.image\.rootfs\.foreign\.diff\.tar)([+.](gzip|zstd))?$/;
 /** Indexes in indexes; a cycle needs a digest that contains itself, so this only bounds the work. */
 const maxNesting = 4;
 
@@ -99,14 +115,22 @@ function ociImages(spool: ArchiveSpool): ArchivedImage[] {
 /** Follows indexes to the manifest for this machine. */
 function manifestFor(spool: ArchiveSpool, descriptor: Descriptor, depth: number): Descriptor {
   if (manifestTypes.includes(descriptor.mediaType)) return descriptor;
-  if (!indexTypes.includes(descriptor.mediaType)) throw invalidParameter(`invalid archive: ${descriptor.digest} has the unsupported media type "${descriptor.mediaType}"`);
+  if (!indexTypes.includes(descriptor.mediaType))
+    throw invalidParameter(
+      `invalid archive: ${descriptor.digest} has the unsupported media type "${descriptor.mediaType}"`,
+    );
   if (depth >= maxNesting) throw invalidParameter('invalid archive: its indexes are nested too deeply');
-  const inner = descriptorsOf(parseJson(blob(spool, descriptor), descriptor.digest), descriptor.digest).filter((item) => !isAttestation(item));
+  const inner = descriptorsOf(parseJson(blob(spool, descriptor), descriptor.digest), descriptor.digest).filter(
+    (item) => !isAttestation(item),
+  );
   const architecture = hostArchitecture();
   // An archive that was made for one platform may still carry the index of all of them.
   const present = inner.filter((item) => spool.has(blobName(item.digest)));
-  const match = present.find(({ platform }) => platform?.os === 'linux' && platform.architecture === architecture) ?? (present.length === 1 ? present[0] : undefined);
-  if (!match) throw invalidParameter(`invalid archive: it has no image for linux/${architecture}`, { object: descriptor.digest });
+  const match =
+    present.find(({ platform }) => platform?.os === 'linux' && platform.architecture === architecture) ??
+    (present.length === 1 ? present[0] : undefined);
+  if (!match)
+    throw invalidParameter(`invalid archive: it has no image for linux/${architecture}`, { object: descriptor.digest });
   return manifestFor(spool, match, depth + 1);
 }
 
@@ -114,9 +138,13 @@ function ociImage(spool: ArchiveSpool, descriptor: Descriptor, references: reado
   const manifest = parseJson(blob(spool, descriptor), descriptor.digest);
   const config = isObject(manifest) ? toDescriptor(manifest.config) : undefined;
   const layers = isObject(manifest) && Array.isArray(manifest.layers) ? manifest.layers.map(toDescriptor) : undefined;
-  if (!config || !layers || !layers.every((layer) => layer !== undefined)) throw invalidParameter(`invalid archive: the manifest ${descriptor.digest} is malformed`);
+  if (!config || !layers || !layers.every((layer) => layer !== undefined))
+    throw invalidParameter(`invalid archive: the manifest ${descriptor.digest} is malformed`);
   for (const layer of layers) {
-    if (!layerType.test(layer.mediaType)) throw invalidParameter(`invalid archive: the layer ${layer.digest} has the unsupported media type "${layer.mediaType}"`);
+    if (!layerType.test(layer.mediaType))
+      throw invalidParameter(
+        `invalid archive: the layer ${layer.digest} has the unsupported media type "${layer.mediaType}"`,
+      );
     checkSize(spool, layer);
   }
   return {
@@ -138,7 +166,10 @@ function nameOf({ annotations }: Descriptor): Reference[] {
 }
 
 function isAttestation({ platform, annotations }: Descriptor): boolean {
-  return annotations['vnd.docker.reference.type'] !== undefined || (platform?.os === 'unknown' && platform.architecture === 'unknown');
+  return (
+    annotations['vnd.docker.reference.type'] !== undefined ||
+    (platform?.os === 'unknown' && platform.architecture === 'unknown')
+  );
 }
 
 const blobName = (digest: Digest) => `blobs/sha256/${digest.slice('sha256:'.length)}`;
@@ -153,17 +184,22 @@ function blob(spool: ArchiveSpool, descriptor: Descriptor): Uint8Array {
 
 function checkSize(spool: ArchiveSpool, { digest, size }: Descriptor): void {
   const actual = spool.size(blobName(digest));
-  if (actual !== size) throw invalidParameter(`invalid archive: ${digest} has ${actual} bytes, and should have ${size}`, { object: digest });
+  if (actual !== size)
+    throw invalidParameter(`invalid archive: ${digest} has ${actual} bytes, and should have ${size}`, {
+      object: digest,
+    });
 }
 
 /** Throws invalid-parameter when content is not what its name says. */
 export function checkDigest(expected: Digest, actual: Digest): void {
-  if (expected !== actual) throw invalidParameter(`invalid archive: ${expected} has the digest ${actual}`, { object: expected });
+  if (expected !== actual)
+    throw invalidParameter(`invalid archive: ${expected} has the digest ${actual}`, { object: expected });
 }
 
 function descriptorsOf(index: unknown, what: string): Descriptor[] {
   const list = isObject(index) && Array.isArray(index.manifests) ? index.manifests.map(toDescriptor) : undefined;
-  if (!list || !list.every((descriptor) => descriptor !== undefined)) throw invalidParameter(`invalid archive: the index ${what} is malformed`);
+  if (!list || !list.every((descriptor) => descriptor !== undefined))
+    throw invalidParameter(`invalid archive: the index ${what} is malformed`);
   return list;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The root file system of the first image: what the public busybox image has, made from one static busybox binary. Accounts and directories
- * are those of Buildroot's skeleton, from which the public image takes them.
+ * The root file system of the first image: what the public busybox image has, made from one static busybox binary.
+ * Accounts and directories are those of Buildroot's skeleton, from which the public image takes them.
  */
 import { encodeHeader, endOfArchive, type EntryToWrite, padding } from '../storage/tar/writer.ts';
 
@@ -18,13 +18,20 @@ nobody:x:65534:65534:nobody:/home:/bin/false
 const groups = `root:0 daemon:1 bin:2 sys:3 adm:4 tty:5 disk:6 lp:7 mail:8 kmem:9 wheel:10 cdrom:11 dialout:18 floppy:19 video:28 audio:29
   tape:32 www-data:33 operator:37 utmp:43 plugdev:46 staff:50 lock:54 netdev:82 users:100 nobody:65534`;
 
-const group = groups.split(/\s+/).map((entry) => {
-  const [name, id] = entry.split(':');
-  return `${name}:x:${id}:${name === 'wheel' ? 'root' : ''}\n`;
-}).join('');
+const group = groups
+  .split(/\s+/)
+  .map((entry) => {
+    const [name, id] = entry.split(':');
+    return `${name}:x:${id}:${name === 'wheel' ? 'root' : ''}\n`;
+  })
+  .join('');
 
 /** No account can be logged into with a password (CVE-2019-5021 was an image where root could). */
-const shadow = passwd.split('\n').filter(Boolean).map((line) => `${line.split(':', 1)[0]}:*:::::::\n`).join('');
+const shadow = passwd
+  .split('\n')
+  .filter(Boolean)
+  .map((line) => `${line.split(':', 1)[0]}:*:::::::\n`)
+  .join('');
 
 const directories: readonly (readonly [name: string, mode: number, uid?: number, gid?: number])[] = [
   ['bin', 0o755],
@@ -54,7 +61,8 @@ export function busyboxRoot(busybox: Uint8Array, applets: readonly string[], sec
   const add = (entry: EntryToWrite, content: Uint8Array = new Uint8Array(0)) =>
     parts.push(encodeHeader({ mtime, ...entry, size: content.length }), content, padding(content.length));
   const file = (name: string, mode: number, text: string) => add({ name, type: 'file', mode }, Buffer.from(text));
-  for (const [name, mode, uid = 0, gid = 0] of directories) add({ name: `${name}/`, type: 'directory', mode, uid, gid });
+  for (const [name, mode, uid = 0, gid = 0] of directories)
+    add({ name: `${name}/`, type: 'directory', mode, uid, gid });
   add({ name: 'bin/busybox', type: 'file', mode: 0o755 }, busybox);
   for (const applet of applets) add({ name: `bin/${applet}`, type: 'hard-link', mode: 0o755, linkName: 'bin/busybox' });
   add({ name: 'usr/bin/env', type: 'symlink', mode: 0o777, linkName: '../../bin/env' });
@@ -65,14 +73,15 @@ export function busyboxRoot(busybox: Uint8Array, applets: readonly string[], sec
 }
 
 /**
- * The applets of a busybox binary, read from its table of names: NUL-terminated, in strcmp order, beginning with `[` and `[[`
- * (busybox include/applet_tables.h). Empty when there is no such table.
+ * The applets of a busybox binary, read from its table of names: NUL-terminated, in strcmp order, beginning with `[`
+ * and `[[` (busybox include/applet_tables.h). Empty when there is no such table.
  */
 export function appletsOf(busybox: Uint8Array): string[] {
   const bytes = Buffer.from(busybox.buffer, busybox.byteOffset, busybox.length);
   const table = bytes.indexOf('\0[\0[[\0');
   const applets: string[] = [];
-  for (let at = table + 1; table !== -1; ) {
+  if (table === -1) return applets;
+  for (let at = table + 1; ;) {
     const end = bytes.indexOf(0, at);
     const name = bytes.toString('latin1', at, end === -1 ? at : end);
     if (!/^[a-z0-9[][a-z0-9[._-]*$/i.test(name) || name <= (applets.at(-1) ?? '')) break;

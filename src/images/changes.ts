@@ -10,7 +10,10 @@ export type RunConfig = Record<string, unknown>;
 
 type Apply = (config: RunConfig, rest: string) => void;
 
-/** Applies the instructions in their order; the given configuration is not changed. Throws invalid-parameter with Docker's texts. */
+/**
+ * Applies the instructions in their order; the given configuration is not changed. Throws invalid-parameter with
+ * Docker's texts.
+ */
 export function applyChanges(config: Readonly<RunConfig>, changes: readonly string[]): RunConfig {
   const changed: RunConfig = { ...config };
   const lines = changes.flatMap((change) => change.replace(/\\[ \t]*\r?\n/g, '').split(/\r?\n/));
@@ -21,10 +24,16 @@ export function applyChanges(config: Readonly<RunConfig>, changes: readonly stri
     const instruction = word.toUpperCase();
     const apply = instructions[instruction];
     if (!apply) {
-      const why = otherInstructions.has(instruction) ? `${instruction} is not a valid change command` : `dockerfile parse error line ${index + 1}: unknown instruction: ${instruction}`;
+      const why = otherInstructions.has(instruction)
+        ? `${instruction} is not a valid change command`
+        : `dockerfile parse error line ${index + 1}: unknown instruction: ${instruction}`;
       throw invalidParameter(why, { object: text });
     }
-    if (rest === '') throw invalidParameter(`dockerfile parse error line ${index + 1}: ${instruction} requires at least one argument`, { object: text });
+    if (rest === '')
+      throw invalidParameter(
+        `dockerfile parse error line ${index + 1}: ${instruction} requires at least one argument`,
+        { object: text },
+      );
     apply(changed, rest);
   }
   return changed;
@@ -46,7 +55,10 @@ const instructions: Record<string, Apply> = {
   },
   EXPOSE: (config, rest) => {
     const ports = rest.split(/\s+/).flatMap(portRange);
-    config.ExposedPorts = { ...(config.ExposedPorts as object | undefined), ...Object.fromEntries(ports.map((port) => [port, {}])) };
+    config.ExposedPorts = {
+      ...(config.ExposedPorts as object | undefined),
+      ...Object.fromEntries(ports.map((port) => [port, {}])),
+    };
   },
   HEALTHCHECK: (config, rest) => {
     config.Healthcheck = parseHealthcheck(rest, (text) => words(text)) satisfies HealthConfig;
@@ -57,7 +69,8 @@ const instructions: Record<string, Apply> = {
   ONBUILD: (config, rest) => {
     const trigger = rest.split(/\s/, 1)[0]!.toUpperCase();
     if (trigger === 'ONBUILD') throw invalidParameter("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
-    if (trigger === 'FROM' || trigger === 'MAINTAINER') throw invalidParameter(`${trigger} isn't allowed as an ONBUILD trigger`);
+    if (trigger === 'FROM' || trigger === 'MAINTAINER')
+      throw invalidParameter(`${trigger} isn't allowed as an ONBUILD trigger`);
     config.OnBuild = [...strings(config.OnBuild), rest];
   },
   STOPSIGNAL: (config, rest) => {
@@ -70,7 +83,10 @@ const instructions: Record<string, Apply> = {
   VOLUME: (config, rest) => {
     const paths = jsonList(rest) ?? words(rest);
     if (paths.some((path) => path.trim() === '')) throw invalidParameter('VOLUME specified can not be an empty string');
-    config.Volumes = { ...(config.Volumes as object | undefined), ...Object.fromEntries(paths.map((path) => [path, {}])) };
+    config.Volumes = {
+      ...(config.Volumes as object | undefined),
+      ...Object.fromEntries(paths.map((path) => [path, {}])),
+    };
   },
   WORKDIR: (config, rest) => {
     const base = typeof config.WorkingDir === 'string' && config.WorkingDir !== '' ? config.WorkingDir : '/';
@@ -78,7 +94,8 @@ const instructions: Record<string, Apply> = {
   },
 };
 
-const strings = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []);
+const strings = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 
 /** A JSON list as it is; anything else runs in the shell. */
 function command(config: RunConfig, rest: string): string[] {
@@ -102,7 +119,10 @@ function pairs(instruction: string, text: string): [string, string][] {
   if (old) return [[old[1]!, old[2]!]];
   return words(text).map((word) => {
     const equals = word.indexOf('=');
-    if (equals === -1) throw invalidParameter(`Syntax error - can't find = in "${word}". Must be of the form: name=value`, { object: text });
+    if (equals === -1)
+      throw invalidParameter(`Syntax error - can't find = in "${word}". Must be of the form: name=value`, {
+        object: text,
+      });
     if (equals === 0) throw invalidParameter(`${instruction} names can not be blank`, { object: text });
     return [word.slice(0, equals), word.slice(equals + 1)];
   });
@@ -112,8 +132,13 @@ function pairs(instruction: string, text: string): [string, string][] {
 export function words(text: string): string[] {
   const found: string[] = [];
   for (const [raw] of text.matchAll(/(?:\\[^]|"(?:\\[^]|[^"\\])*"|'[^']*'|[^\s"'\\]|["'\\])+/g)) {
-    found.push(raw.replace(/\\([^])|"((?:\\[^]|[^"\\])*)"|'([^']*)'/g, (_, escaped?: string, double?: string, single?: string) =>
-      escaped ?? double?.replace(/\\(["\\$])/g, '$1') ?? single ?? ''));
+    found.push(
+      raw.replace(
+        /\\([^])|"((?:\\[^]|[^"\\])*)"|'([^']*)'/g,
+        (_, escaped?: string, double?: string, single?: string) =>
+          escaped ?? double?.replace(/\\(["\\$])/g, '$1') ?? single ?? '',
+      ),
+    );
   }
   return found;
 }
@@ -122,7 +147,8 @@ export function words(text: string): string[] {
 function portRange(text: string): string[] {
   const [, first, last = first, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(text) ?? [];
   const [from, to] = [Number(first), Number(last)];
-  if (first === undefined || from < 1 || to > 65535 || to < from) throw invalidParameter(`invalid containerPort: ${text}`, { object: text });
+  if (first === undefined || from < 1 || to > 65535 || to < from)
+    throw invalidParameter(`invalid containerPort: ${text}`, { object: text });
   return Array.from({ length: to - from + 1 }, (_, index) => `${from + index}/${protocol.toLowerCase()}`);
 }
 

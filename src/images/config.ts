@@ -1,9 +1,10 @@
 /** Image configurations: JSON bytes whose digest is the image's id (OCI image-spec, config.md). */
-import { CaissonError, invalidParameter } from '../errors.ts';
+import { type CaissonError, invalidParameter } from '../errors.ts';
 import { chainIdOf, type Digest, isDigest } from '../storage/digest.ts';
 import type { ImageConfigJson } from './service.ts';
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Parses JSON that came from outside. Throws invalid-parameter that says what it was. */
 export function parseJson(bytes: Uint8Array, what: string): unknown {
@@ -21,12 +22,15 @@ export function parseConfig(bytes: Uint8Array): ImageConfigJson {
   const { rootfs, config, history } = json;
   if (!isObject(rootfs)) throw invalidParameter('invalid image JSON, no RootFS key');
   const diffIds = rootfs.diff_ids ?? [];
-  if (!Array.isArray(diffIds) || !diffIds.every(isDigest)) throw invalid('rootfs.diff_ids is not a list of sha256 digests');
+  if (!Array.isArray(diffIds) || !diffIds.every(isDigest))
+    throw invalid('rootfs.diff_ids is not a list of sha256 digests');
   for (const key of ['architecture', 'os', 'variant', 'created', 'author', 'comment', 'docker_version']) {
-    if (json[key] !== undefined && json[key] !== null && typeof json[key] !== 'string') throw invalid(`${key} is not a string`);
+    if (json[key] !== undefined && json[key] !== null && typeof json[key] !== 'string')
+      throw invalid(`${key} is not a string`);
   }
   if (config !== undefined && config !== null && !isObject(config)) throw invalid('config is not an object');
-  if (history !== undefined && history !== null && !(Array.isArray(history) && history.every(isObject))) throw invalid('history is not a list');
+  if (history !== undefined && history !== null && !(Array.isArray(history) && history.every(isObject)))
+    throw invalid('history is not a list');
   checkRunConfig(config ?? {});
   return {
     ...json,
@@ -38,14 +42,18 @@ export function parseConfig(bytes: Uint8Array): ImageConfigJson {
 
 /** The fields that start a container: whatever reads them later may trust their types. */
 function checkRunConfig(config: object): void {
-  const isStrings = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === 'string');
   for (const [key, value] of Object.entries(config)) {
     if (value === null || value === undefined) continue;
-    if (['Cmd', 'Entrypoint', 'Env', 'OnBuild', 'Shell'].includes(key) && !isStrings(value)) throw invalid(`config.${key} is not a list of strings`);
-    if (['User', 'WorkingDir', 'StopSignal', 'Hostname', 'Domainname'].includes(key) && typeof value !== 'string') throw invalid(`config.${key} is not a string`);
-    if (['Labels', 'Volumes', 'ExposedPorts', 'Healthcheck'].includes(key) && !isObject(value)) throw invalid(`config.${key} is not an object`);
+    if (['Cmd', 'Entrypoint', 'Env', 'OnBuild', 'Shell'].includes(key) && !isStrings(value))
+      throw invalid(`config.${key} is not a list of strings`);
+    if (['User', 'WorkingDir', 'StopSignal', 'Hostname', 'Domainname'].includes(key) && typeof value !== 'string')
+      throw invalid(`config.${key} is not a string`);
+    if (['Labels', 'Volumes', 'ExposedPorts', 'Healthcheck'].includes(key) && !isObject(value))
+      throw invalid(`config.${key} is not an object`);
   }
 }
+
+const isStrings = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === 'string');
 
 const text = (value: unknown) => (typeof value === 'string' ? value : '');
 

@@ -11,7 +11,12 @@ export interface HealthConfig {
   Retries?: number;
 }
 
-const durations = { interval: 'Interval', timeout: 'Timeout', 'start-period': 'StartPeriod', 'start-interval': 'StartInterval' } as const;
+const durations = {
+  interval: 'Interval',
+  timeout: 'Timeout',
+  'start-period': 'StartPeriod',
+  'start-interval': 'StartInterval',
+} as const;
 const units: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
 
 /** Parses what follows the word. Throws invalid-parameter with Docker's texts. */
@@ -47,9 +52,11 @@ function setFlag(config: HealthConfig, name: string, value: string): void {
 /** A duration such as Go writes it: `1m30s`. Nanoseconds. */
 function parseDuration(flag: string, text: string): number {
   if (text === '0') return 0;
-  if (!/^(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) throw invalidParameter(`invalid duration for --${flag}: ${text}`);
+  if (!/^(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(text))
+    throw invalidParameter(`invalid duration for --${flag}: ${text}`);
   let total = 0;
-  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) total += Number(number) * units[unit!]!;
+  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g))
+    total += Number(number) * units[unit!]!;
   if (total < 1e6) throw invalidParameter(`Interval "${flag}" cannot be less than 1ms`);
   return Math.round(total);
 }

@@ -9,7 +9,14 @@ import { type ImageRecord, ImageTable } from './image-table.ts';
 import { importImage, type ImportOptions } from './import.ts';
 import { LayerKeeper } from './layer-keeper.ts';
 import { load } from './load.ts';
-import { familiar, familiarName, parseReference, type Reference, taggedReference, withDefaultTag } from './reference.ts';
+import {
+  familiar,
+  familiarName,
+  parseReference,
+  type Reference,
+  taggedReference,
+  withDefaultTag,
+} from './reference.ts';
 import { removeImage, type UsedBy } from './remove.ts';
 import { type ImageToSave, save } from './save.ts';
 import type { Image, ImageService, ProgressRecord, RemovedImage } from './service.ts';
@@ -54,7 +61,12 @@ class StoredImages implements ImageService {
   }
 
   load(tar: AsyncIterable<Uint8Array>, options: { quiet?: boolean } = {}): AsyncIterable<ProgressRecord> {
-    const context = { storage: this.#storage, images: this.#images, keeper: this.#keeper, temporaryRoot: this.#temporaryRoot };
+    const context = {
+      storage: this.#storage,
+      images: this.#images,
+      keeper: this.#keeper,
+      temporaryRoot: this.#temporaryRoot,
+    };
     return load(context, tar, options.quiet ?? false);
   }
 
@@ -63,11 +75,17 @@ class StoredImages implements ImageService {
     for (const name of names) {
       for (const [id, reference] of this.#named(name)) {
         const references = wanted.get(id) ?? [];
-        if (reference && !references.some((other) => familiar(other) === familiar(reference))) references.push(reference);
+        if (reference && !references.some((other) => familiar(other) === familiar(reference)))
+          references.push(reference);
         wanted.set(id, references);
       }
     }
-    const images = [...wanted].map(([id, references]) => ({ id, references, config: this.#images.get(id)!.config, configBytes: this.#images.configBytes(id) }));
+    const images = [...wanted].map(([id, references]) => ({
+      id,
+      references,
+      config: this.#images.get(id)!.config,
+      configBytes: this.#images.configBytes(id),
+    }));
     return this.#saving(images);
   }
 
@@ -78,7 +96,8 @@ class StoredImages implements ImageService {
   tag(nameOrId: string, repo: string, tag: string): void {
     const { id } = this.#find(nameOrId);
     const reference = taggedReference(repo, tag);
-    if (reference.digest !== undefined) throw invalidParameter('refusing to create a tag with a digest reference', { object: repo });
+    if (reference.digest !== undefined)
+      throw invalidParameter('refusing to create a tag with a digest reference', { object: repo });
     if (familiarName(reference.name) === 'sha256') {
       throw invalidParameter('refusing to create an ambiguous tag using digest algorithm as name', { object: repo });
     }
@@ -92,7 +111,9 @@ class StoredImages implements ImageService {
 
   /** The layers stay while the archive is being read, whatever happens to the images. */
   async *#saving(images: readonly ImageToSave[]): AsyncGenerator<Uint8Array> {
-    const releases = images.flatMap(({ id }) => this.#images.get(id)?.topLayer ?? []).map((layer) => this.#keeper.hold(layer));
+    const releases = images
+      .flatMap(({ id }) => this.#images.get(id)?.topLayer ?? [])
+      .map((layer) => this.#keeper.hold(layer));
     try {
       yield* save(this.#storage, images);
     } finally {
@@ -108,7 +129,12 @@ class StoredImages implements ImageService {
       if (tagged.length > 0) return tagged.map((reference) => [this.#images.byReference(reference)!, reference]);
     }
     const { id } = this.#find(name);
-    return [[id, parsed?.tag !== undefined && this.#images.byReference(parsed) ? { ...parsed, digest: undefined } : undefined]];
+    return [
+      [
+        id,
+        parsed?.tag !== undefined && this.#images.byReference(parsed) ? { ...parsed, digest: undefined } : undefined,
+      ],
+    ];
   }
 
   #find(nameOrId: string): ImageRecord {
@@ -120,7 +146,9 @@ class StoredImages implements ImageService {
       return record;
     }
     const reference = withDefaultTag(parseReference(nameOrId));
-    const named = this.#images.byReference(reference.digest === undefined ? reference : { ...reference, tag: undefined });
+    const named = this.#images.byReference(
+      reference.digest === undefined ? reference : { ...reference, tag: undefined },
+    );
     const record = named ? this.#images.get(named) : this.#byPrefix(nameOrId);
     if (!record) throw missing(familiar(reference));
     return record;
@@ -137,7 +165,7 @@ class StoredImages implements ImageService {
   #describe({ id, config, topLayer, lastTagTime }: ImageRecord): Image {
     const references = this.#images.references({ image: id });
     let size = 0;
-    for (let layer = topLayer; layer !== null; ) {
+    for (let layer = topLayer; layer !== null;) {
       const info = this.#storage.layer(layer);
       size += info?.size ?? 0;
       layer = info?.parent ?? null;

@@ -1,4 +1,6 @@
-/** Images and their references, as the database records them; kept in memory too, because every `create` looks one up. */
+/**
+ * Images and their references, as the database records them; kept in memory too, because every `create` looks one up.
+ */
 import type { Database } from '../store/database.ts';
 import type { Digest } from '../storage/digest.ts';
 import { parseConfig } from './config.ts';
@@ -32,7 +34,11 @@ export class ImageTable {
       });
     }
     for (const row of db.all('SELECT name, tag, digest, image FROM image_references ORDER BY rowid')) {
-      const reference = { name: row.name as string, tag: (row.tag as string) || undefined, digest: (row.digest as Digest) || undefined };
+      const reference = {
+        name: row.name as string,
+        tag: (row.tag as string) || undefined,
+        digest: (row.digest as Digest) || undefined,
+      };
       this.#references.set(canonical(reference), { reference, image: row.image as Digest });
     }
   }
@@ -79,7 +85,11 @@ export class ImageTable {
   add(record: ImageRecord, config: Uint8Array): void {
     this.#db.run(
       'INSERT INTO images (id, config, top_layer, parent, last_tag_time) VALUES (?, ?, ?, ?, ?)',
-      record.id, config, record.topLayer, record.parent, record.lastTagTime,
+      record.id,
+      config,
+      record.topLayer,
+      record.parent,
+      record.lastTagTime,
     );
     this.#images.set(record.id, record);
   }
@@ -94,7 +104,10 @@ export class ImageTable {
     this.#db.run(
       `INSERT INTO image_references (name, tag, digest, image) VALUES (?, ?, ?, ?)
        ON CONFLICT (name, tag, digest) DO UPDATE SET image = excluded.image`,
-      reference.name, reference.tag ?? '', reference.digest ?? '', image,
+      reference.name,
+      reference.tag ?? '',
+      reference.digest ?? '',
+      image,
     );
     this.#db.run('UPDATE images SET last_tag_time = ? WHERE id = ?', time, image);
     this.#references.set(canonical(reference), { reference, image });
@@ -103,7 +116,10 @@ export class ImageTable {
 
   untag(reference: Reference): void {
     this.#db.run(
-      'DELETE FROM image_references WHERE name = ? AND tag = ? AND digest = ?', reference.name, reference.tag ?? '', reference.digest ?? '',
+      'DELETE FROM image_references WHERE name = ? AND tag = ? AND digest = ?',
+      reference.name,
+      reference.tag ?? '',
+      reference.digest ?? '',
     );
     this.#references.delete(canonical(reference));
   }

@@ -27,7 +27,11 @@ export interface ImportContext {
 }
 
 /** What can be refused is refused before the archive is read. */
-export async function importImage({ storage, images, keeper }: ImportContext, tar: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Digest> {
+export async function importImage(
+  { storage, images, keeper }: ImportContext,
+  tar: AsyncIterable<Uint8Array>,
+  options: ImportOptions,
+): Promise<Digest> {
   const reference = options.repo === '' ? undefined : withDefaultTag(taggedReference(options.repo, options.tag));
   if (reference?.digest !== undefined) throw invalidParameter('cannot import digest reference');
   const platform = parsePlatform(options.platform);
@@ -36,17 +40,23 @@ export async function importImage({ storage, images, keeper }: ImportContext, ta
   const release = keeper.hold(layer.chainId);
   try {
     const created = new Date().toISOString();
-    const bytes = Buffer.from(JSON.stringify({
-      ...platform,
-      comment: options.message,
-      created,
-      config,
-      history: [{ created, comment: options.message }],
-      rootfs: { type: 'layers', diff_ids: [layer.diffId] },
-    }));
+    const bytes = Buffer.from(
+      JSON.stringify({
+        ...platform,
+        comment: options.message,
+        created,
+        config,
+        history: [{ created, comment: options.message }],
+        rootfs: { type: 'layers', diff_ids: [layer.diffId] },
+      }),
+    );
     const id = sha256(bytes);
     images.transaction(() => {
-      if (!images.get(id)) images.add({ id, config: parseConfig(bytes), topLayer: layer.chainId, parent: null, lastTagTime: created }, bytes);
+      if (!images.get(id))
+        images.add(
+          { id, config: parseConfig(bytes), topLayer: layer.chainId, parent: null, lastTagTime: created },
+          bytes,
+        );
       if (reference) images.tag(reference, id, created);
     });
     return id;

@@ -29,7 +29,10 @@ export class LayerKeeper {
     };
   }
 
-  /** Removes a layer, and then its ancestors, as far down as nothing needs them. Answers what was removed, topmost first. */
+  /**
+   * Removes a layer, and then its ancestors, as far down as nothing needs them. Answers what was removed, topmost
+   * first.
+   */
   async free(top: Digest | null): Promise<Digest[]> {
     const inherited = this.#inherited.splice(0);
     for (const chainId of inherited) await this.#freeChain(chainId);
@@ -40,7 +43,7 @@ export class LayerKeeper {
     const needed = this.#needed();
     const layers = this.#driver.layers();
     const removed: Digest[] = [];
-    for (let next = top; next !== null && !needed.has(next); ) {
+    for (let next = top; next !== null && !needed.has(next);) {
       const layer = this.#driver.layer(next);
       const hasOtherChild = layers.some(({ parent, chainId }) => parent === next && !removed.includes(chainId));
       if (!layer || hasOtherChild) break;
@@ -55,7 +58,12 @@ export class LayerKeeper {
   #needed(): Set<Digest> {
     const needed = new Set<Digest>();
     for (const top of [...this.#inUse(), ...this.#held.keys()]) {
-      for (let next: Digest | null = top; next !== null && !needed.has(next); next = this.#driver.layer(next)?.parent ?? null) needed.add(next);
+      for (
+        let next: Digest | null = top;
+        next !== null && !needed.has(next);
+        next = this.#driver.layer(next)?.parent ?? null
+      )
+        needed.add(next);
     }
     return needed;
   }

@@ -32,25 +32,35 @@ interface Prepared {
 /** Between two records of progress, in milliseconds. */
 const progressInterval = 100;
 
-export async function* load(context: LoadContext, tar: AsyncIterable<Uint8Array>, quiet: boolean): AsyncGenerator<ProgressRecord> {
+export async function* load(
+  context: LoadContext,
+  tar: AsyncIterable<Uint8Array>,
+  quiet: boolean,
+): AsyncGenerator<ProgressRecord> {
   const spool = await ArchiveSpool.receive(context.temporaryRoot, decompress(tar));
   const releases: (() => void)[] = [];
   const unpacked: Digest[] = [];
   try {
     const prepared: Prepared[] = [];
-    for (const image of imagesIn(spool)) prepared.push(yield* prepare(context, spool, image, quiet, releases, unpacked));
+    for (const image of imagesIn(spool))
+      prepared.push(yield* prepare(context, spool, image, quiet, releases, unpacked));
     const messages = register(context, prepared);
     for (const message of messages) yield { stream: `${message}\n` };
   } finally {
     for (const release of releases) release();
     // When all went well they belong to images now, and stay.
-    for (const layer of unpacked.reverse()) await context.keeper.free(layer);
+    for (const layer of unpacked.toReversed()) await context.keeper.free(layer);
     await spool.remove();
   }
 }
 
 async function* prepare(
-  context: LoadContext, spool: ArchiveSpool, image: ArchivedImage, quiet: boolean, releases: (() => void)[], unpacked: Digest[],
+  context: LoadContext,
+  spool: ArchiveSpool,
+  image: ArchivedImage,
+  quiet: boolean,
+  releases: (() => void)[],
+  unpacked: Digest[],
 ): AsyncGenerator<ProgressRecord, Prepared> {
   const bytes = spool.document(image.config);
   if (image.configDigest) checkDigest(image.configDigest, sha256(bytes));
@@ -58,7 +68,9 @@ async function* prepare(
   if (config.os !== 'linux') throw invalidParameter(`cannot load ${config.os} image on linux`);
   const diffIds = config.rootfs.diff_ids as Digest[];
   if (diffIds.length !== image.layers.length) {
-    throw invalidParameter(`invalid manifest, layers length mismatch: expected ${image.layers.length}, got ${diffIds.length}`);
+    throw invalidParameter(
+      `invalid manifest, layers length mismatch: expected ${image.layers.length}, got ${diffIds.length}`,
+    );
   }
   const chain = chainIds(diffIds);
   for (const [index, diffId] of diffIds.entries()) {
@@ -73,20 +85,35 @@ async function* prepare(
 }
 
 async function* unpackWithProgress(
-  { storage }: LoadContext, spool: ArchiveSpool, layer: ArchivedLayer, parent: Digest | null, diffId: Digest, quiet: boolean,
+  { storage }: LoadContext,
+  spool: ArchiveSpool,
+  layer: ArchivedLayer,
+  parent: Digest | null,
+  diffId: Digest,
+  quiet: boolean,
 ): AsyncGenerator<ProgressRecord> {
   const progress = { current: 0, total: spool.size(layer.file) };
   const tar = decompress(verified(spool.stream(layer.file), layer.digest, progress));
   const done = storage.unpack(parent, tar, diffId);
-  const record = () => ({ status: 'Loading layer', progressDetail: { ...progress }, id: diffId.slice('sha256:'.length, 'sha256:'.length + 12) });
+  const record = () => ({
+    status: 'Loading layer',
+    progressDetail: { ...progress },
+    id: diffId.slice('sha256:'.length, 'sha256:'.length + 12),
+  });
   try {
-    while (!quiet && !(await settles(done, progressInterval))) yield record();
-    await done;
-    if (!quiet) yield record();
+    if (quiet) await done;
+    else yield* watch(done, record);
   } finally {
     // When the client went away: the unpacking still reads what is to be removed.
     await done.catch(() => undefined);
   }
+}
+
+/** Progress until the promise settles, and once more when all went well. */
+async function* watch(promise: Promise<unknown>, record: () => ProgressRecord): AsyncGenerator<ProgressRecord> {
+  while (!(await settles(promise, progressInterval))) yield record();
+  await promise;
+  yield record();
 }
 
 /** True when the promise settles, however, within the time. */
@@ -95,7 +122,10 @@ async function settles(promise: Promise<unknown>, milliseconds: number): Promise
   const timeout = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), milliseconds);
   });
-  const settled = promise.then(() => true, () => true);
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
   try {
     return await Promise.race([settled, timeout]);
   } finally {
@@ -105,7 +135,9 @@ async function settles(promise: Promise<unknown>, milliseconds: number): Promise
 
 /** Passes a blob on, counts it, and fails at its end when it does not have its digest. */
 async function* verified(
-  chunks: AsyncIterable<Uint8Array>, digest: Digest | undefined, progress: { current: number },
+  chunks: AsyncIterable<Uint8Array>,
+  digest: Digest | undefined,
+  progress: { current: number },
 ): AsyncGenerator<Uint8Array> {
   const hash = digest && createHash('sha256');
   for await (const chunk of chunks) {
@@ -126,7 +158,9 @@ function register({ images }: LoadContext, prepared: readonly Prepared[]): strin
       for (const reference of references) {
         const previous = images.byReference(reference);
         if (previous !== undefined && previous !== id) {
-          messages.push(`The image ${familiar(reference)} already exists, renaming the old one with ID ${previous} to empty string`);
+          messages.push(
+            `The image ${familiar(reference)} already exists, renaming the old one with ID ${previous} to empty string`,
+          );
         }
         images.tag(reference, id, time);
         messages.push(`Loaded image: ${familiar(reference)}`);

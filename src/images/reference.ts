@@ -1,6 +1,7 @@
 /**
- * Image references: `[domain/]path[:tag][@digest]`, and what Docker makes of short ones (`busybox` is docker.io/library/busybox). The grammar
- * and the error texts are those of github.com/distribution/reference, which Docker uses.
+ * Image references: `[domain/]path[:tag][@digest]`, and what Docker makes of short ones (`busybox` is
+ * docker.io/library/busybox). The grammar and the error texts are those of github.com/distribution/reference, which
+ * Docker uses.
  */
 import { invalidParameter } from '../errors.ts';
 import { type Digest, isDigest } from '../storage/digest.ts';
@@ -21,17 +22,22 @@ const domain = `(?:${domainComponent}(?:\\.${domainComponent})*|\\[[a-fA-F0-9:]+
 const pathComponent = '[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*';
 const tagPattern = '[\\w][\\w.-]{0,127}';
 const digestPattern = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}';
-const grammar = new RegExp(`^((?:${domain}/)?${pathComponent}(?:/${pathComponent})*)(?::(${tagPattern}))?(?:@(${digestPattern}))?$`);
+const grammar = new RegExp(
+  `^((?:${domain}/)?${pathComponent}(?:/${pathComponent})*)(?::(${tagPattern}))?(?:@(${digestPattern}))?$`,
+);
 const tagGrammar = new RegExp(`^${tagPattern}$`);
 /** Of the repository's path, the domain not counted. */
 const maxPathLength = 255;
 
 /**
- * Parses what a person wrote. Throws invalid-parameter with Docker's texts. A tag is not added where there is none; `withDefaultTag` does that.
+ * Parses what a person wrote. Throws invalid-parameter with Docker's texts. A tag is not added where there is none;
+ * `withDefaultTag` does that.
  */
 export function parseReference(text: string): Reference {
   if (/^[a-f0-9]{64}$/.test(text)) {
-    throw invalidParameter(`invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`, { object: text });
+    throw invalidParameter(`invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`, {
+      object: text,
+    });
   }
   const [prefix, rest] = splitDomain(text);
   const colon = rest.indexOf(':');
@@ -46,8 +52,9 @@ export function parseReference(text: string): Reference {
   if (name!.length - prefix.length - 1 > maxPathLength) {
     throw invalidParameter('repository name must not be more than 255 characters', { object: text });
   }
-  if (digest !== undefined && !isDigest(digest)) throw invalidParameter('unsupported digest algorithm', { object: text });
-  return { name: name!, tag, digest: digest as Digest | undefined };
+  if (digest !== undefined && !isDigest(digest))
+    throw invalidParameter('unsupported digest algorithm', { object: text });
+  return { name: name!, tag, digest };
 }
 
 /** A reference to a tag. Throws invalid-parameter, with Docker's text, for what is no tag. */
@@ -85,7 +92,9 @@ function suffix({ tag, digest }: Reference): string {
   return `${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
-/** The first part is a domain when it looks like one: it has a dot or a port, is `localhost`, or has a capital letter. */
+/**
+ * The first part is a domain when it looks like one: it has a dot or a port, is `localhost`, or has a capital letter.
+ */
 function splitDomain(text: string): [domain: string, rest: string] {
   const slash = text.indexOf('/');
   const first = slash === -1 ? '' : text.slice(0, slash);

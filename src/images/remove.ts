@@ -1,4 +1,6 @@
-/** `docker rmi`: which references and images go, and why one may not (moby daemon/images/image_delete.go has the rules). */
+/**
+ * `docker rmi`: which references and images go, and why one may not (moby daemon/images/image_delete.go has the rules).
+ */
 import { conflict } from '../errors.ts';
 import type { Digest } from '../storage/digest.ts';
 import type { ImageTable } from './image-table.ts';
@@ -23,7 +25,10 @@ interface Removal extends RemovalContext {
 
 /** Removes what `name` means: a reference, and the image when it was the last one; or an image by its id. */
 export async function removeImage(
-  context: RemovalContext, id: Digest, name: string, options: { force: boolean; prune: boolean },
+  context: RemovalContext,
+  id: Digest,
+  name: string,
+  options: { force: boolean; prune: boolean },
 ): Promise<RemovedImage[]> {
   const removal: Removal = { ...context, ...options, removed: [] };
   const references = removal.images.references({ image: id });
@@ -91,7 +96,11 @@ interface Conflict {
 }
 
 /** Why an image may not be deleted. Children and running containers are reasons even with force. */
-function conflictOf({ images, usedBy }: Removal, id: Digest, check: { force: boolean; references: boolean }): Conflict | undefined {
+function conflictOf(
+  { images, usedBy }: Removal,
+  id: Digest,
+  check: { force: boolean; references: boolean },
+): Conflict | undefined {
   const reason = (how: 'cannot be forced' | 'must be forced', why: string, used: boolean) => ({
     message: `conflict: unable to delete ${short(id)} (${how}) - ${why}`,
     used,
@@ -101,7 +110,8 @@ function conflictOf({ images, usedBy }: Removal, id: Digest, check: { force: boo
   const running = users.find((user) => user.running);
   if (running) return reason('cannot be forced', `image is being used by running container ${short(running.id)}`, true);
   if (check.force) return undefined;
-  if (check.references && images.references({ image: id }).length > 0) return reason('must be forced', 'image is referenced in multiple repositories', false);
+  if (check.references && images.references({ image: id }).length > 0)
+    return reason('must be forced', 'image is referenced in multiple repositories', false);
   const stopped = users.find((user) => !user.running);
   return stopped && reason('must be forced', `image is being used by stopped container ${short(stopped.id)}`, true);
 }

@@ -1,4 +1,7 @@
-/** `docker save`: a docker-archive that is an OCI image layout too, as Docker 25 and newer write it. The same images give the same bytes. */
+/**
+ * `docker save`: a docker-archive that is an OCI image layout too, as Docker 25 and newer write it. The same images
+ * give the same bytes.
+ */
 import { createHash } from 'node:crypto';
 import { systemError } from '../errors.ts';
 import { type Digest, sha256 } from '../storage/digest.ts';
@@ -24,7 +27,10 @@ interface Blob {
 const layerMediaType = 'application/vnd.oci.image.layer.v1.tar';
 const manifestMediaType = 'application/vnd.oci.image.manifest.v1+json';
 
-/** The archive. Each layer is checked against its diff id while it is written; the stream fails when one was changed on disk. */
+/**
+ * The archive. Each layer is checked against its diff id while it is written; the stream fails when one was changed on
+ * disk.
+ */
 export async function* save(storage: StorageDriver, images: readonly ImageToSave[]): AsyncGenerator<Uint8Array> {
   const blobs = new Map<Digest, Blob>();
   const manifest: object[] = [];
@@ -44,7 +50,10 @@ export async function* save(storage: StorageDriver, images: readonly ImageToSave
   yield* directory('blobs/');
   yield* directory('blobs/sha256/');
   for (const [digest, blob] of [...blobs].sort(([a], [b]) => (a < b ? -1 : 1))) yield* file(blobPath(digest), blob);
-  yield* file('index.json', document({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: index }));
+  yield* file(
+    'index.json',
+    document({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: index }),
+  );
   yield* file('manifest.json', document(manifest));
   yield* file('oci-layout', document({ imageLayoutVersion: '1.0.0' }));
   if (Object.keys(repositories).length > 0) yield* file('repositories', document(repositories));
@@ -74,7 +83,10 @@ async function* checkedLayer(storage: StorageDriver, chainId: Digest, diffId: Di
     yield chunk;
   }
   if (`sha256:${hash.digest('hex')}` !== diffId) {
-    throw systemError(`the layer ${diffId} was changed on disk and cannot be saved`, { operation: 'save image', object: diffId });
+    throw systemError(`the layer ${diffId} was changed on disk and cannot be saved`, {
+      operation: 'save image',
+      object: diffId,
+    });
   }
 }
 
@@ -96,7 +108,9 @@ function dockerManifest({ id, references }: ImageToSave, layers: readonly Blob[]
     Config: blobPath(id),
     RepoTags: references.length === 0 ? null : references.map(familiar),
     Layers: layers.map(({ digest }) => blobPath(digest)),
-    LayerSources: Object.fromEntries(layers.map(({ digest, size }) => [digest, { mediaType: layerMediaType, size, digest }])),
+    LayerSources: Object.fromEntries(
+      layers.map(({ digest, size }) => [digest, { mediaType: layerMediaType, size, digest }]),
+    ),
   };
 }
 
@@ -105,7 +119,10 @@ function indexEntries({ config, references }: ImageToSave, { digest, size }: Blo
   if (references.length === 0) return [descriptor];
   return references.map((reference) => ({
     ...descriptor,
-    annotations: { 'io.containerd.image.name': canonical(reference), 'org.opencontainers.image.ref.name': reference.tag },
+    annotations: {
+      'io.containerd.image.name': canonical(reference),
+      'org.opencontainers.image.ref.name': reference.tag,
+    },
   }));
 }
 

@@ -14,22 +14,28 @@ const created = '2021-12-26T16:53:00Z';
 const hostPaths = ['/bin/busybox', '/usr/bin/busybox', '/sbin/busybox'];
 
 /**
- * Makes `busybox:latest` from a static busybox for x86_64, after checking that it is the pinned one; on another architecture, from the host's
- * own static busybox. Throws unavailable, with what to do instead, when there is none.
+ * Makes `busybox:latest` from a static busybox for x86_64, after checking that it is the pinned one; on another
+ * architecture, from the host's own static busybox. Throws unavailable, with what to do instead, when there is none.
  */
 export async function seedBusybox(service: ImageService, busybox: Uint8Array): Promise<void> {
   const binary = process.arch === 'x64' ? checked(busybox) : hostBusybox();
-  const archive = dockerArchive(busyboxRoot(binary, appletsOf(binary), Date.parse(created) / 1000), process.arch === 'x64' ? 'BusyBox 1.35.0' : 'BusyBox');
+  const archive = dockerArchive(
+    busyboxRoot(binary, appletsOf(binary), Date.parse(created) / 1000),
+    process.arch === 'x64' ? 'BusyBox 1.35.0' : 'BusyBox',
+  );
   const stream = async function* () {
     yield archive;
   };
-  for await (const _ of service.load(stream(), { quiet: true }));
+  const records = service.load(stream(), { quiet: true })[Symbol.asyncIterator]();
+  while (!(await records.next()).done);
 }
 
 function checked(busybox: Uint8Array): Uint8Array {
   const digest = sha256(busybox);
   if (digest !== pinned) {
-    throw systemError(`the busybox binary that came with this program has the digest ${digest}, not ${pinned}: reinstall it, or load an image with "docker load"`);
+    throw systemError(
+      `the busybox binary that came with this program has the digest ${digest}, not ${pinned}: reinstall it, or load an image with "docker load"`,
+    );
   }
   return busybox;
 }
@@ -40,7 +46,9 @@ function hostBusybox(): Uint8Array {
     const binary = readFileSync(path);
     if (isStatic(binary) && appletsOf(binary).includes('sh')) return binary;
   }
-  throw unavailable(`there is no static busybox for ${hostArchitecture()} on this machine to make a first image from: load an image with "docker load -i FILE"`);
+  throw unavailable(
+    `there is no static busybox for ${hostArchitecture()} on this machine to make a first image from: load an image with "docker load -i FILE"`,
+  );
 }
 
 /** True for a 64-bit little-endian ELF file without an interpreter (elf(5): no PT_INTERP program header). */
@@ -56,16 +64,28 @@ function isStatic(binary: Buffer): boolean {
 }
 
 function dockerArchive(layer: Buffer, from: string): Buffer {
-  const config = Buffer.from(JSON.stringify({
-    config: { Cmd: ['sh'], Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'] },
-    created,
-    history: [{ created, created_by: from }],
-    rootfs: { type: 'layers', diff_ids: [sha256(layer)] },
-    architecture: hostArchitecture(),
-    os: 'linux',
-  }));
-  const manifest = Buffer.from(JSON.stringify([{ Config: 'config.json', RepoTags: ['busybox:latest'], Layers: ['layer.tar'] }]));
-  const files: [string, Buffer][] = [['config.json', config], ['layer.tar', layer], ['manifest.json', manifest]];
-  const parts = files.flatMap(([name, content]) => [encodeHeader({ name, type: 'file', size: content.length }), content, padding(content.length)]);
+  const config = Buffer.from(
+    JSON.stringify({
+      config: { Cmd: ['sh'], Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'] },
+      created,
+      history: [{ created, created_by: from }],
+      rootfs: { type: 'layers', diff_ids: [sha256(layer)] },
+      architecture: hostArchitecture(),
+      os: 'linux',
+    }),
+  );
+  const manifest = Buffer.from(
+    JSON.stringify([{ Config: 'config.json', RepoTags: ['busybox:latest'], Layers: ['layer.tar'] }]),
+  );
+  const files: [string, Buffer][] = [
+    ['config.json', config],
+    ['layer.tar', layer],
+    ['manifest.json', manifest],
+  ];
+  const parts = files.flatMap(([name, content]) => [
+    encodeHeader({ name, type: 'file', size: content.length }),
+    content,
+    padding(content.length),
+  ]);
   return Buffer.concat([...parts, endOfArchive]);
 }

@@ -1,4 +1,7 @@
-/** What the engine and the API ask of images. `image-service.ts` implements it on a storage driver and the metadata database. */
+/**
+ * What the engine and the API ask of images. `image-service.ts` implements it on a storage driver and the metadata
+ * database.
+ */
 import type { Digest } from '../storage/driver.ts';
 
 /** An image as stored: `config` is the parsed configuration, whose JSON bytes hash to `id`. */
@@ -43,15 +46,25 @@ export interface ImageService {
   /** By reference, id, or unique id prefix. Throws not-found with Docker's text `No such image: NAME`. */
   get(nameOrId: string): Image;
   list(): readonly Image[];
-  /** `docker load`: docker-archive (any version) or OCI layout tar, plain, gzip or zstd. Yields progress (`{stream: "Loaded image: …\n"}`). */
+  /**
+   * `docker load`: docker-archive (any version) or OCI layout tar, plain, gzip or zstd. Yields progress (`{stream:
+   * "Loaded image: …\n"}`).
+   */
   load(tar: AsyncIterable<Uint8Array>, options?: { quiet?: boolean }): AsyncIterable<ProgressRecord>;
   /** `docker save` of one or many names: a docker-archive that is an OCI layout too, as Docker 25+ writes. */
   save(names: readonly string[]): Promise<AsyncIterable<Uint8Array>>;
   /** `docker import`: a root file system tar, plain or compressed. Returns the new image's id. */
-  import(tar: AsyncIterable<Uint8Array>, options: { repo: string; tag: string; message: string; changes: readonly string[]; platform: string }): Promise<Digest>;
+  import(
+    tar: AsyncIterable<Uint8Array>,
+    options: { repo: string; tag: string; message: string; changes: readonly string[]; platform: string },
+  ): Promise<Digest>;
   tag(nameOrId: string, repo: string, tag: string): void;
   /**
    * `docker rmi`. `usedBy` lists containers that use an image (id, running), for Docker's conflict texts.
    */
-  remove(nameOrId: string, options: { force: boolean; prune: boolean }, usedBy: (imageId: Digest) => readonly { id: string; running: boolean }[]): Promise<RemovedImage[]>;
+  remove(
+    nameOrId: string,
+    options: { force: boolean; prune: boolean },
+    usedBy: (imageId: Digest) => readonly { id: string; running: boolean }[],
+  ): Promise<RemovedImage[]>;
 }

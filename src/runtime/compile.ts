@@ -169,13 +169,16 @@ function openRoot({ config, root }: CompileInput, namespaces: Namespaces): Opera
   return [isolate, op('openRoot', 'everything below is resolved inside it', { path, bind })];
 }
 
+/** chown(2): the group stays as it is. A terminal's is `tty` (devpts gid=5), and runc does not change it either. */
+const keepGroup = 0xffffffff;
+
 function terminal({ consoleSize, user }: OciProcess, console: boolean): Operation {
   return op('terminal', 'a terminal of the container\'s own', {
-    columns: consoleSize?.width ?? 0, rows: consoleSize?.height ?? 0, uid: user.uid, gid: user.gid, console: console ? 1 : 0,
+    columns: consoleSize?.width ?? 0, rows: consoleSize?.height ?? 0, uid: user.uid, gid: keepGroup, console: console ? 1 : 0,
   });
 }
 
-const stdio = ({ user }: OciProcess): Operation => op('stdio', 'its input and output', { uid: user.uid, gid: user.gid });
+const stdio = ({ user }: OciProcess): Operation => op('stdio', 'its input and output', { uid: user.uid, gid: keepGroup });
 
 function protectPaths({ root, linux }: OciConfig): Operation[] {
   return [

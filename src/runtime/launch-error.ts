@@ -13,6 +13,8 @@ export interface LaunchFailure {
   readonly error: CaissonError;
 }
 
+/** Docker's exit code for a start that failed for no reason of its own. */
+const exitUnknown = 128;
 const startPrefix = 'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ' +
   'unable to start container process: ';
 const execPrefix = 'OCI runtime exec failed: exec failed: unable to start container process: ';
@@ -24,8 +26,16 @@ export function launchFailure(error: LaunchError, command: string): LaunchFailur
   if (operation?.name === 'mount' && operation.type === 'overlay') {
     return classify(`error creating overlay mount to ${operation.target}: ${errnoText(failure.errno)}`, error);
   }
+  if (isWorkingDirectoryTaken(error)) {
+    const { path } = operation as Extract<Operation, { name: 'mkdirIn' }>;
+    return { exitCode: exitUnknown, error: systemError(`Cannot mkdir: ${path} is not a directory`, { operation: 'start container', object: path, cause: error }) };
+  }
   return classify(`${startPrefix}${during}${describeFailure(error, command)}: unknown`, error);
 }
+
+/** The engine itself makes the working directory, before runc comes into play; Docker's sentence is its own. */
+const isWorkingDirectoryTaken = ({ failure, operation }: LaunchError): boolean =>
+  operation?.name === 'mkdirIn' && (failure.errno === errno.ENOTDIR || failure.errno === errno.EEXIST);
 
 /** An exec that did not start. `command` is its first argument. */
 export function execFailure(error: LaunchError, command: string): LaunchFailure {
@@ -49,7 +59,7 @@ function classify(message: string, cause: LaunchError): LaunchFailure {
   if (text.includes('executable file not found') || text.includes('no such file or directory')) {
     return { exitCode: 127, error: invalidParameter(message, facts) };
   }
-  return { exitCode: 128, error: systemError(message, facts) };
+  return { exitCode: exitUnknown, error: systemError(message, facts) };
 }
 
 /** runc's sentence for each operation that can fail for a reason of the user's. */
@@ -61,7 +71,7 @@ function describeFailure(error: LaunchError, command: string): string {
     case 'execve': return executableFailure(command, failure.errno);
     case 'chdir': return `chdir to cwd (${quote(operation.path)}) set in config.json failed: ${why}`;
     case 'mkdirIn': return `mkdir ${operation.path}: ${why}`;
-    case 'mountIn': return mountFailure(operation.source, operation.target, why);
+    case 'mountIn': return mountFailure(operation.source, operation.target, mountReason(operation, failure.errno));
     case 'openTree': return mountFailure(operation.path, failure.object, why);
     case 'maskPaths': return `can't mask path ${failure.object}: ${why}`;
     case 'readonlyPaths': return `can't make ${quote(failure.object)} read-only: ${why}`;
@@ -91,6 +101,11 @@ function executableFailure(command: string, number: number): string {
   if (missing) return `exec: ${quote(command)}: stat ${command}: ${why}`;
   if (number === errno.EACCES || number === errno.EISDIR) return `exec: ${quote(command)}: ${why}`;
   return `exec ${command}: ${why}`;
+}
+
+/** move_mount(2) says EINVAL where mount(2) says ENOTDIR: a file cannot cover a directory, nor a directory a file. */
+function mountReason({ type }: Extract<Operation, { name: 'mountIn' }>, number: number): string {
+  return errnoText((type === 'bind' || type === 'slot') && number === errno.EINVAL ? errno.ENOTDIR : number);
 }
 
 const mountFailure = (source: string, target: string, why: string): string =>

@@ -103,7 +103,7 @@ export interface Shim extends ShimProcess {
   /** Settles when the release section has been executed and the shim is gone: mounts and cgroups are free. */
   readonly released: Promise<void>;
   exec(request: ExecRequest): Promise<ExecProcess>;
-  /** Running execs that the shim knows, after a restart of the daemon. */
+  /** Running execs that the shim knows; after a restart of the daemon also those that ended before it came back. */
   readonly execs: ReadonlyMap<string, ExecProcess>;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Directories inside a root, found by path and kept open. Every look-up is done by the kernel with openat2(RESOLVE_IN_ROOT): symlinks are
- * followed as in a chroot, `..` and absolute targets stop at the root, and no race can lead out of it (openat2(2), kernel 5.6).
+ * Directories inside a root, found by path and kept open. Every look-up is done by the kernel with
+ * openat2(RESOLVE_IN_ROOT): symlinks are followed as in a chroot, `..` and absolute targets stop at the root, and no
+ * race can lead out of it (openat2(2), kernel 5.6).
  */
 import { closeSync, constants, fchmodSync, fchownSync, readlinkSync } from 'node:fs';
 import { mkdirAt, openAt, openat2, openFlag, resolveFlag } from '../linux/ffi/files.ts';
@@ -37,7 +38,10 @@ export class Directories {
     this.#implicit = implicit;
   }
 
-  /** The directory with these components, or undefined when it is missing. The descriptors of the last few look-ups stay open. */
+  /**
+   * The directory with these components, or undefined when it is missing. The descriptors of the last few look-ups stay
+   * open.
+   */
   find(components: readonly string[]): Directory | undefined {
     if (components.length === 0) return this.#root;
     const key = components.join('/');
@@ -74,7 +78,8 @@ export class Directories {
 
   /** To be called when a directory or symlink went away: what is open may no longer be what its path means. */
   forget(): void {
-    for (const key of [...this.#open.keys()]) this.#close(key);
+    for (const { fd } of this.#open.values()) closeSync(fd);
+    this.#open.clear();
   }
 
   #dress(parent: number, name: Buffer, like: ImplicitDirectory): void {

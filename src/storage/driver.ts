@@ -36,9 +36,9 @@ export interface StorageDriver {
   layer(chainId: Digest): LayerInfo | undefined;
   layers(): LayerInfo[];
   /**
-   * Unpacks an uncompressed layer tar on top of `parent`, and verifies it against `diffId` when given. Idempotent: an existing
-   * layer is returned. A failed or interrupted unpack leaves nothing. Rejects with invalid-parameter for a tar that climbs
-   * out of its root, is truncated or does not have the digest.
+   * Unpacks an uncompressed layer tar on top of `parent`, and verifies it against `diffId` when given. Idempotent: an
+   * existing layer is returned. A failed or interrupted unpack leaves nothing. Rejects with invalid-parameter for a tar
+   * that climbs out of its root, is truncated or does not have the digest.
    */
   unpack(parent: Digest | null, tar: AsyncIterable<Uint8Array>, diffId?: Digest): Promise<LayerInfo>;
   /** The layer as an uncompressed tar again (deterministic). */

@@ -2,10 +2,30 @@
  * Tar entries → files below a root directory, and never out of it. Synchronous; the caller yields between events.
  * An entry replaces what has its name, except that a directory merges into a directory (Docker's rule).
  */
-import { chmodSync, closeSync, constants, fchmodSync, fchownSync, ftruncateSync, lstatSync, type Stats, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  ftruncateSync,
+  lstatSync,
+  type Stats,
+  writeSync,
+} from 'node:fs';
 import { invalidParameter } from '../errors.ts';
 import {
-  fsetxattr, lchownAt, linkAt, lsetxattr, mkdirAt, mknodAt, openAt, openFlag, symlinkAt, unlinkAt, utimensat,
+  fsetxattr,
+  lchownAt,
+  linkAt,
+  lsetxattr,
+  mkdirAt,
+  mknodAt,
+  openAt,
+  openFlag,
+  symlinkAt,
+  unlinkAt,
+  utimensat,
 } from '../linux/ffi/files.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
 import { Directories, type Directory, type ImplicitDirectory } from './directories.ts';
@@ -15,11 +35,15 @@ import { fromByteString, type TarEntry, type Timestamp } from './tar/entry.ts';
 import { opaqueXattr, type Whiteout, whiteoutOf } from './whiteouts.ts';
 
 export interface ExtractOptions {
-  /** `overlay`: `.wh.` names become overlayfs whiteouts (the archive is a layer); `none`: they are names like others. */
+  /**
+   * `overlay`: `.wh.` names become overlayfs whiteouts (the archive is a layer); `none`: they are names like others.
+   */
   readonly whiteouts: 'overlay' | 'none';
   /** What a directory is like that the archive needs but does not list. Default: root's, 0755. */
   readonly implicitDirectory?: (path: string) => ImplicitDirectory;
-  /** Asked before a non-directory is removed for a later entry: `path` is its real path. True when it was moved away. */
+  /**
+   * Asked before a non-directory is removed for a later entry: `path` is its real path. True when it was moved away.
+   */
   readonly beforeRemoval?: (directory: number, name: string, path: string) => boolean;
 }
 
@@ -61,7 +85,9 @@ export class Extractor {
     this.#directories = new Directories(rootFd, options.implicitDirectory ?? (() => ({ uid: 0, gid: 0, mode: 0o755 })));
   }
 
-  /** Begins an entry. Throws invalid-parameter for what cannot be in a root, SystemCallError when the kernel refuses. */
+  /**
+   * Begins an entry. Throws invalid-parameter for what cannot be in a root, SystemCallError when the kernel refuses.
+   */
   entry(entry: TarEntry): Placement {
     const components = componentsInRoot(entry.name);
     const name = components.pop();
@@ -85,7 +111,8 @@ export class Extractor {
   /** Data of the entry that was begun, at `offset` in its file. */
   data(chunk: Uint8Array, offset: number): void {
     if (!this.#file) return;
-    for (let done = 0; done < chunk.length; ) done += writeSync(this.#file.fd, chunk, done, chunk.length - done, offset + done);
+    for (let done = 0; done < chunk.length;)
+      done += writeSync(this.#file.fd, chunk, done, chunk.length - done, offset + done);
   }
 
   /** Ends the entry that was begun. */
@@ -99,7 +126,8 @@ export class Extractor {
       // In this order: chown clears setuid and capabilities.
       fchownSync(file.fd, entry.uid, entry.gid);
       fchmodSync(file.fd, entry.mode);
-      for (const [name, value] of entry.xattrs ?? []) setXattr(entry, name, () => fsetxattr(file.fd, fromByteString(name), value));
+      for (const [name, value] of entry.xattrs ?? [])
+        setXattr(entry, name, () => fsetxattr(file.fd, fromByteString(name), value));
       setTime(file.directory.fd, file.name, entry.mtime);
     } finally {
       closeSync(file.fd);
@@ -125,7 +153,8 @@ export class Extractor {
   }
 
   #rootEntry(entry: TarEntry): Placement {
-    if (entry.type !== 'directory') throw invalidParameter(`invalid tar: "${fromByteString(entry.name)}" is the root, and not a directory`);
+    if (entry.type !== 'directory')
+      throw invalidParameter(`invalid tar: "${fromByteString(entry.name)}" is the root, and not a directory`);
     this.#dress({ fd: this.#rootFd, path: '' }, '.', entry);
     this.#directoryTimes.set('', entry.mtime);
     return nowhere;
@@ -137,7 +166,10 @@ export class Extractor {
     } catch (error) {
       if (error instanceof SystemCallError && ['EEXIST', 'ENOTDIR', 'ELOOP', 'EXDEV'].includes(error.code)) {
         const name = fromByteString(entryName);
-        throw invalidParameter(`invalid tar: the parent of "${name}" is not a directory in the root: ${error.message}`, { object: name, cause: error });
+        throw invalidParameter(
+          `invalid tar: the parent of "${name}" is not a directory in the root: ${error.message}`,
+          { object: name, cause: error },
+        );
       }
       throw error;
     }
@@ -177,7 +209,8 @@ export class Extractor {
     lchownAt(directory.fd, name, entry.uid, entry.gid);
     const path = descriptorPath(directory.fd, name.toString('latin1'));
     if (entry.type !== 'symlink') this.#chmodSpecial(directory, name, entry.mode);
-    for (const [key, value] of entry.xattrs ?? []) setXattr(entry, key, () => lsetxattr(path, fromByteString(key), value));
+    for (const [key, value] of entry.xattrs ?? [])
+      setXattr(entry, key, () => lsetxattr(path, fromByteString(key), value));
     setTime(directory.fd, name, entry.mtime);
   }
 
@@ -255,7 +288,8 @@ export class Extractor {
     try {
       fchownSync(fd, entry.uid, entry.gid);
       fchmodSync(fd, entry.mode);
-      for (const [key, value] of entry.xattrs ?? []) setXattr(entry, key, () => fsetxattr(fd, fromByteString(key), value));
+      for (const [key, value] of entry.xattrs ?? [])
+        setXattr(entry, key, () => fsetxattr(fd, fromByteString(key), value));
       if (opaque) fsetxattr(fd, opaqueXattr, yes);
     } finally {
       closeSync(fd);
@@ -267,7 +301,11 @@ export class Extractor {
     const { beforeRemoval } = this.#options;
     const path = join(directory, name);
     if (stat(directory.fd, name)?.isDirectory()) {
-      removeTreeSync(directory.fd, name, beforeRemoval && ((at, inner, below) => beforeRemoval(at, inner, `${path}/${below}`)));
+      removeTreeSync(
+        directory.fd,
+        name,
+        beforeRemoval && ((at, inner, below) => beforeRemoval(at, inner, `${path}/${below}`)),
+      );
     } else if (!beforeRemoval?.(directory.fd, name, path)) {
       unlinkAt(directory.fd, pathBytes(name));
     }
@@ -296,8 +334,8 @@ function setTime(directory: number, name: Buffer, { seconds, nanoseconds }: Time
 }
 
 /**
- * Attributes that a file system does not have (ENOTSUP) or that are not allowed on a kind of file (EPERM) are left out, as Docker does.
- * overlayfs's own ones are never taken from an archive: they would change what other layers show.
+ * Attributes that a file system does not have (ENOTSUP) or that are not allowed on a kind of file (EPERM) are left out,
+ * as Docker does. overlayfs's own ones are never taken from an archive: they would change what other layers show.
  */
 function setXattr(entry: TarEntry, name: string, set: () => void): void {
   if (name.startsWith('trusted.overlay.') || name.startsWith('user.overlay.')) return;
@@ -306,6 +344,9 @@ function setXattr(entry: TarEntry, name: string, set: () => void): void {
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error;
     if (error.code === 'EOPNOTSUPP' || error.code === 'EPERM') return;
-    throw invalidParameter(`invalid tar: attribute "${fromByteString(name)}" of "${fromByteString(entry.name)}": ${error.message}`, { cause: error });
+    throw invalidParameter(
+      `invalid tar: attribute "${fromByteString(name)}" of "${fromByteString(entry.name)}": ${error.message}`,
+      { cause: error },
+    );
   }
 }

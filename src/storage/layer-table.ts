@@ -34,7 +34,7 @@ export class LayerTable {
   /** The layer and its ancestors, topmost first. Throws RangeError when one is missing. */
   chain(top: Digest | null): LayerRecord[] {
     const chain: LayerRecord[] = [];
-    for (let next = top; next !== null; ) {
+    for (let next = top; next !== null;) {
       const layer = this.#layers.get(next);
       if (!layer) throw new RangeError(`layer ${next} is missing`);
       chain.push(layer);
@@ -47,7 +47,13 @@ export class LayerTable {
   add(layer: Omit<LayerRecord, 'dir'>, place: (dir: number) => void): LayerRecord {
     const { chainId, diffId, parent, size } = layer;
     const record = this.#db.transaction(() => {
-      this.#db.run('INSERT INTO layers (chain_id, diff_id, parent, size) VALUES (?, ?, ?, ?)', chainId, diffId, parent, size);
+      this.#db.run(
+        'INSERT INTO layers (chain_id, diff_id, parent, size) VALUES (?, ?, ?, ?)',
+        chainId,
+        diffId,
+        parent,
+        size,
+      );
       const dir = Number(this.#db.get('SELECT dir FROM layers WHERE chain_id = ?', chainId)!.dir);
       place(dir);
       return { dir, ...layer };

@@ -1,6 +1,7 @@
 /**
- * Reads files of a root that is not mounted, by looking through its directories as overlayfs would: the first layer that has a name
- * decides, whiteouts and opaque directories hide what is below, directories merge. Symlinks lead nowhere but inside the root.
+ * Reads files of a root that is not mounted, by looking through its directories as overlayfs would: the first layer
+ * that has a name decides, whiteouts and opaque directories hide what is below, directories merge. Symlinks lead
+ * nowhere but inside the root.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { invalidParameter } from '../errors.ts';
@@ -33,8 +34,8 @@ export interface Found {
 }
 
 /**
- * The content of a file such as `/etc/passwd`; undefined when it is missing, or not a regular file. Throws invalid-parameter for a file
- * larger than 1 MiB or a loop of symlinks.
+ * The content of a file such as `/etc/passwd`; undefined when it is missing, or not a regular file. Throws
+ * invalid-parameter for a file larger than 1 MiB or a loop of symlinks.
  */
 export function readFileInRoot(root: RootDescription, path: string): Uint8Array | undefined {
   const found = lookUp([root.upperDir, ...root.lowerDirs], toByteString(path));
@@ -45,14 +46,18 @@ export function readFileInRoot(root: RootDescription, path: string): Uint8Array 
     if (size > maxSize) throw invalidParameter(`${path} of the image is larger than 1 MiB`, { object: path });
     const content = new Uint8Array(size);
     let done = 0;
-    for (let count = -1; count !== 0 && done < size; done += count) count = readSync(fd, content, done, size - done, done);
+    for (let count = -1; count !== 0 && done < size; done += count)
+      count = readSync(fd, content, done, size - done, done);
     return content.subarray(0, done);
   } finally {
     closeSync(fd);
   }
 }
 
-/** Finds a path (byte string) in layers, topmost first; symlinks are followed inside the root. Undefined when there is none. */
+/**
+ * Finds a path (byte string) in layers, topmost first; symlinks are followed inside the root. Undefined when there is
+ * none.
+ */
 export function lookUp(layers: readonly string[], path: string): Found | undefined {
   const root = rootOf(layers.map(toByteString));
   if (!root) return undefined;
@@ -69,7 +74,8 @@ export function lookUp(layers: readonly string[], path: string): Found | undefin
     const found = child(trail.at(-1)!, name);
     if (!found) return undefined;
     if (found.stat.isSymbolicLink()) {
-      if (++links > maxSymlinks) throw invalidParameter(`too many levels of symbolic links in the image: ${path}`, { object: path });
+      if (++links > maxSymlinks)
+        throw invalidParameter(`too many levels of symbolic links in the image: ${path}`, { object: path });
       const target = readlinkSync(absolute(found.place), 'buffer').toString('latin1');
       if (target.startsWith('/')) trail = [root];
       rest = [...target.split('/'), ...rest];
@@ -80,7 +86,10 @@ export function lookUp(layers: readonly string[], path: string): Found | undefin
   return trail.at(-1);
 }
 
-/** The entry of a directory, a symlink not followed. Undefined when there is none, or when `directory` is not a directory. */
+/**
+ * The entry of a directory, a symlink not followed. Undefined when there is none, or when `directory` is not a
+ * directory.
+ */
 export function child(directory: Found, name: string): Found | undefined {
   let top: { place: Place; stat: Stats } | undefined;
   const stack: Place[] = [];
@@ -107,7 +116,9 @@ function rootOf(layers: readonly string[]): Found | undefined {
   return place && { place, stat: lstat(place)!, stack };
 }
 
-/** A container may be changing its upper directory right now: the kernel makes sure that nothing leads out of the layer. */
+/**
+ * A container may be changing its upper directory right now: the kernel makes sure that nothing leads out of the layer.
+ */
 function open({ layer, path }: Place): number {
   const root = openSync(Buffer.from(layer, 'latin1'), constants.O_RDONLY | constants.O_DIRECTORY);
   try {

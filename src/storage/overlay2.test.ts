@@ -1,6 +1,20 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, closeSync, constants, existsSync, linkSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { lgetxattr, mkdirAt, openAt } from '../linux/ffi/files.ts';
 import { sha256 } from './digest.ts';
@@ -8,13 +22,14 @@ import { readFileInRoot } from './lookup.ts';
 import { packDirectory } from './pack.ts';
 import { removeTree } from './remove.ts';
 import { encodeHeader, endOfArchive } from './tar/writer.ts';
-import { collect, createTestRoot, isRoot, streamOf, tarOf } from './testing.ts';
+import { collect, createTestRoot, failureClassOf, failureOf, isRoot, streamOf, tarOf } from './testing.ts';
 
 const root = createTestRoot();
 const { storage, dataRoot } = root;
 afterAll(() => root.remove());
 
-const unpack = (tar: Uint8Array, parent: Parameters<typeof storage.unpack>[0] = null, step?: number) => storage.unpack(parent, streamOf(tar, step));
+const unpack = (tar: Uint8Array, parent: Parameters<typeof storage.unpack>[0] = null, step?: number) =>
+  storage.unpack(parent, streamOf(tar, step));
 const layersOnDisk = () => readdirSync(`${dataRoot}/layers`).sort();
 const isWhiteout = (path: string) => lstatSync(path).isCharacterDevice() && lstatSync(path).rdev === 0;
 
@@ -31,16 +46,26 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
   test('owners, modes, times, links, devices and attributes arrive as they are in the archive', async () => {
     const mtime = { seconds: 1_600_000_000, nanoseconds: 123_456_789 };
     const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');
-    const { path } = await roundTrip(tarOf(
-      { name: './', type: 'directory', mode: 0o751 },
-      { name: 'd/', mode: 0o2750, uid: 5, gid: 6, mtime },
-      { name: 'd/f', content: 'hello', mode: 0o6755, uid: 1000, gid: 1001, mtime, xattrs: new Map([['security.capability', capability]]) },
-      { name: 'd/hard', type: 'hard-link', linkName: 'd/f' },
-      { name: 'd/sym', type: 'symlink', linkName: '../../../etc/passwd', uid: 7, gid: 8, mtime },
-      { name: 'null', type: 'character-device', mode: 0o666, deviceMajor: 1, deviceMinor: 3 },
-      { name: 'pipe', type: 'fifo', mode: 0o620 },
-      { name: 'implicit/deep/file', content: 'x' },
-    ));
+    const { path } = await roundTrip(
+      tarOf(
+        { name: './', type: 'directory', mode: 0o751 },
+        { name: 'd/', mode: 0o2750, uid: 5, gid: 6, mtime },
+        {
+          name: 'd/f',
+          content: 'hello',
+          mode: 0o6755,
+          uid: 1000,
+          gid: 1001,
+          mtime,
+          xattrs: new Map([['security.capability', capability]]),
+        },
+        { name: 'd/hard', type: 'hard-link', linkName: 'd/f' },
+        { name: 'd/sym', type: 'symlink', linkName: '../../../etc/passwd', uid: 7, gid: 8, mtime },
+        { name: 'null', type: 'character-device', mode: 0o666, deviceMajor: 1, deviceMinor: 3 },
+        { name: 'pipe', type: 'fifo', mode: 0o620 },
+        { name: 'implicit/deep/file', content: 'x' },
+      ),
+    );
     const stat = (name: string) => lstatSync(join(path, name), { bigint: true });
     expect(stat('.').mode & 0o7777n).toBe(0o751n);
     expect(stat('d')).toMatchObject({ uid: 5n, gid: 6n, mtimeNs: 1_600_000_000_123_456_789n });
@@ -64,10 +89,14 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
     writeFileSync(join(tree, 'n'.repeat(120), 'm'.repeat(120), 'f'), Buffer.alloc(300_000, 'ab'));
     for (let index = 0; index < 2000; index++) writeFileSync(join(tree, `file-${index}`), `content ${index}`);
     execFileSync('truncate', ['-s', '3M', join(tree, 'sparse')]);
-    execFileSync('dd', ['if=/dev/zero', `of=${tree}/sparse`, 'bs=4096', 'seek=100', 'count=1', 'conv=notrunc'], { stdio: 'ignore' });
+    execFileSync('dd', ['if=/dev/zero', `of=${tree}/sparse`, 'bs=4096', 'seek=100', 'count=1', 'conv=notrunc'], {
+      stdio: 'ignore',
+    });
     writeFileSync(Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0xff, 0xfe])]), 'not UTF-8');
     for (const format of ['gnu', 'pax']) {
-      const tar = execFileSync('tar', ['--format', format, '-S', '--xattrs', '-C', tree, '-cf', '-', '.'], { maxBuffer: 1 << 26 });
+      const tar = execFileSync('tar', ['--format', format, '-S', '--xattrs', '-C', tree, '-cf', '-', '.'], {
+        maxBuffer: 1 << 26,
+      });
       const { path } = await roundTrip(tar, 4097);
       execFileSync('diff', ['-r', tree, path]);
       expect(lstatSync(join(path, 'sparse')).blocks).toBeLessThan(100);
@@ -75,20 +104,22 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
   });
 
   test('a later entry replaces an earlier one, whatever the two are, and the archive still comes back', async () => {
-    const { path } = await roundTrip(tarOf(
-      { name: 'f', content: 'first' },
-      { name: 'other', type: 'hard-link', linkName: 'f' },
-      { name: 'f', content: 'second' },
-      { name: 'd/', mode: 0o700 },
-      { name: 'd/in/x', content: 'inside' },
-      { name: 'd', content: 'now a file' },
-      { name: 's', type: 'symlink', linkName: '/etc' },
-      { name: 's/', mode: 0o711 },
-      { name: 's/y', content: 'below' },
-      { name: 'e/', mode: 0o700 },
-      { name: 'e/keep', content: 'kept' },
-      { name: 'e/', mode: 0o755 },
-    ));
+    const { path } = await roundTrip(
+      tarOf(
+        { name: 'f', content: 'first' },
+        { name: 'other', type: 'hard-link', linkName: 'f' },
+        { name: 'f', content: 'second' },
+        { name: 'd/', mode: 0o700 },
+        { name: 'd/in/x', content: 'inside' },
+        { name: 'd', content: 'now a file' },
+        { name: 's', type: 'symlink', linkName: '/etc' },
+        { name: 's/', mode: 0o711 },
+        { name: 's/y', content: 'below' },
+        { name: 'e/', mode: 0o700 },
+        { name: 'e/keep', content: 'kept' },
+        { name: 'e/', mode: 0o755 },
+      ),
+    );
     expect(readFileSync(join(path, 'f'), 'utf8')).toBe('second');
     expect(readFileSync(join(path, 'other'), 'utf8')).toBe('first');
     expect(readFileSync(join(path, 'd'), 'utf8')).toBe('now a file');
@@ -98,17 +129,19 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
   });
 
   test('whiteouts become overlayfs’s', async () => {
-    const { path } = await roundTrip(tarOf(
-      { name: 'a/.wh.gone', content: '' },
-      { name: 'b/.wh..wh..opq', content: '' },
-      { name: 'b/new', content: 'n' },
-      { name: '.wh..wh.plnk/1.2', content: 'aufs' },
-      { name: 'c/.wh.both', content: '' },
-      { name: 'c/both/', mode: 0o700 },
-      { name: 'c/both/x', content: 'x' },
-      { name: 'own', content: 'stays' },
-      { name: '.wh.own', content: '' },
-    ));
+    const { path } = await roundTrip(
+      tarOf(
+        { name: 'a/.wh.gone', content: '' },
+        { name: 'b/.wh..wh..opq', content: '' },
+        { name: 'b/new', content: 'n' },
+        { name: '.wh..wh.plnk/1.2', content: 'aufs' },
+        { name: 'c/.wh.both', content: '' },
+        { name: 'c/both/', mode: 0o700 },
+        { name: 'c/both/x', content: 'x' },
+        { name: 'own', content: 'stays' },
+        { name: '.wh.own', content: '' },
+      ),
+    );
     expect(isWhiteout(join(path, 'a/gone'))).toBe(true);
     expect(Buffer.from(lgetxattr(join(path, 'b'), 'trusted.overlay.opaque')!).toString()).toBe('y');
     expect(Buffer.from(lgetxattr(join(path, 'c/both'), 'trusted.overlay.opaque')!).toString()).toBe('y');
@@ -117,65 +150,33 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
   });
 
   test('a directory that the archive does not list keeps what the layer below says of it', async () => {
-    const lower = await unpack(tarOf({ name: 'private/', mode: 0o700, uid: 42, gid: 43 }, { name: 'private/a', content: 'a' }));
+    const lower = await unpack(
+      tarOf({ name: 'private/', mode: 0o700, uid: 42, gid: 43 }, { name: 'private/a', content: 'a' }),
+    );
     const upper = await unpack(tarOf({ name: 'private/b', content: 'b' }), lower.chainId);
     expect(lstatSync(join(upper.path, 'private'))).toMatchObject({ uid: 42, gid: 43 });
     expect(lstatSync(join(upper.path, 'private')).mode & 0o777).toBe(0o700);
   });
 
-  const outside = join(dataRoot, 'outside');
-  const hostile: Record<string, [Buffer, string]> = {
-    'a name that climbs': [tarOf({ name: '../../outside', content: 'x' }), 'outside of the root directory'],
-    'a name that climbs in its middle': [tarOf({ name: 'a/../../outside', content: 'x' }), 'outside of the root directory'],
-    'a whiteout that climbs': [tarOf({ name: '../.wh.outside', content: '' }), 'outside of the root directory'],
-    'a whiteout of the parent': [tarOf({ name: 'd/.wh...', content: '' }), 'names nothing that can be removed'],
-    'a parent that is an absolute symlink': [tarOf({ name: 'l', type: 'symlink', linkName: dataRoot }, { name: 'l/outside', content: 'x' }), 'is not a directory in the root'],
-    'a parent that is a climbing symlink': [tarOf({ name: 'l', type: 'symlink', linkName: '../../..' }, { name: 'l/missing/l/outside', content: '' }, { name: 'l/etc', type: 'symlink', linkName: dataRoot }, { name: 'etc/outside', content: 'x' }), 'is not a directory in the root'],
-    'a hard link to outside': [tarOf({ name: 'h', type: 'hard-link', linkName: '../../../../../../etc/passwd' }), 'outside of the root directory'],
-    'a hard link through a symlink': [tarOf({ name: 'l', type: 'symlink', linkName: '/etc' }, { name: 'h', type: 'hard-link', linkName: 'l/passwd' }), 'not in this archive before it'],
-    'an absolute hard link': [tarOf({ name: 'h', type: 'hard-link', linkName: '/etc/passwd' }), 'not in this archive before it'],
-    'a parent that is a file': [tarOf({ name: 'f', content: '' }, { name: 'f/x', content: '' }), 'is not a directory in the root'],
-    'a name that is too long': [tarOf({ name: 'n'.repeat(256), content: '' }), 'file name too long'],
-    'a path that is too long': [tarOf({ name: 'abcdefg/'.repeat(600), type: 'directory' }), 'file name too long'],
-    'a symlink loop': [tarOf({ name: 'l', type: 'symlink', linkName: 'l' }, { name: 'l/x', content: '' }), 'is not a directory in the root'],
-    'a root that is a file': [tarOf({ name: '/', type: 'file', content: '' }), 'not a directory'],
-    'a type that does not exist': [Buffer.concat([changeType(encodeHeader({ name: 'a', type: 'file' }), 'V'), endOfArchive]), 'unhandled tar header type 86'],
-    'an archive that ends early': [tarOf({ name: 'f', content: 'x'.repeat(5000) }).subarray(0, 3000), 'unexpected EOF'],
-    'what is no archive': [Buffer.alloc(5000, 'garbage'), 'does not begin with a tar header'],
-  };
-  for (const [what, [tar, message]] of Object.entries(hostile)) {
-    test(`${what} is refused, and leaves nothing`, async () => {
-      const before = layersOnDisk();
-      await expect(unpack(tar)).rejects.toThrow(message);
-      await expect(unpack(tar)).rejects.toMatchObject({ class: 'invalid-parameter' });
-      expect(layersOnDisk()).toEqual(before);
-      expect(existsSync(outside)).toBe(false);
-    });
-  }
-
-  test('absolute names and symlinked parents stay inside the root', async () => {
-    const { path } = await roundTrip(tarOf(
-      { name: '/abs', content: 'a' },
-      { name: 'usr/lib/', mode: 0o755 },
-      { name: 'lib', type: 'symlink', linkName: '/usr/lib' },
-      { name: 'lib/x', content: 'in usr' },
-      { name: 'up', type: 'symlink', linkName: '../../../../usr' },
-      { name: 'up/y', content: 'also' },
-    ));
-    expect(readFileSync(join(path, 'abs'), 'utf8')).toBe('a');
-    expect(readFileSync(join(path, 'usr/lib/x'), 'utf8')).toBe('in usr');
-    expect(readFileSync(join(path, 'usr/y'), 'utf8')).toBe('also');
-  });
-
   test('overlayfs’s own attributes are not taken from an archive', async () => {
-    const { path } = await roundTrip(tarOf({ name: 'd/', xattrs: new Map([['trusted.overlay.redirect', Buffer.from('/etc')], ['user.fine', Buffer.from('1')]]) }));
+    const { path } = await roundTrip(
+      tarOf({
+        name: 'd/',
+        xattrs: new Map([
+          ['trusted.overlay.redirect', Buffer.from('/etc')],
+          ['user.fine', Buffer.from('1')],
+        ]),
+      }),
+    );
     expect(lgetxattr(join(path, 'd'), 'trusted.overlay.redirect')).toBeUndefined();
   });
 
   test('a wrong digest is refused, the right one is idempotent, and two at once are one', async () => {
     const tar = tarOf({ name: 'unique', content: 'digest' });
     const before = layersOnDisk();
-    await expect(storage.unpack(null, streamOf(tar), `sha256:${'0'.repeat(64)}`)).rejects.toThrow('invalid diffID for layer: expected "sha256:000');
+    expect(await failureOf(storage.unpack(null, streamOf(tar), `sha256:${'0'.repeat(64)}`))).toContain(
+      'invalid diffID for layer: expected "sha256:000',
+    );
     expect(layersOnDisk()).toEqual(before);
     const [one, two] = await Promise.all([unpack(tar), unpack(tar)]);
     expect(one).toEqual(two);
@@ -186,11 +187,12 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
 
   test('125 layers are the most, and their options fit into a page', async () => {
     let parent: Parameters<typeof storage.unpack>[0] = null;
-    for (let index = 0; index < 125; index++) parent = (await unpack(tarOf({ name: `depth-${index}`, content: '' }), parent)).chainId;
-    await expect(unpack(tarOf({ name: 'one-more', content: '' }), parent)).rejects.toThrow('max depth exceeded');
+    for (let index = 0; index < 125; index++)
+      parent = (await unpack(tarOf({ name: `depth-${index}`, content: '' }), parent)).chainId;
+    expect(await failureOf(unpack(tarOf({ name: 'one-more', content: '' }), parent))).toContain('max depth exceeded');
     const { lowerDirs, cwd } = storage.root('x', parent);
     expect(lowerDirs.map((dir) => dir.slice(cwd.length + 1)).join(':').length).toBeLessThan(2048);
-    await expect(storage.removeLayer(storage.layer(parent!)!.parent!)).rejects.toMatchObject({ class: 'conflict' });
+    expect(await failureClassOf(storage.removeLayer(storage.layer(parent!)!.parent!))).toBe('conflict');
   });
 
   test('a layer is gone after its removal, and its number is not used again', async () => {
@@ -220,23 +222,47 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
     expect(lstatSync(made.upperDir)).toMatchObject({ uid: 1000, gid: 1001 });
     expect(readdirSync(made.lowerDirs.at(-1)!).sort()).toEqual(['.dockerenv', 'dev', 'etc', 'proc', 'sys']);
     expect(storage.roots()).toEqual(['c1']);
-    execFileSync('sh', ['-c', 'mkdir -p work/work; chmod 0 work/work; ln -s / diff/link; mkfifo diff/pipe; mkdir diff/-rf; touch "diff/$(printf "\\377")"'], { cwd: `${dataRoot}/overlay/c1` });
+    execFileSync(
+      'sh',
+      [
+        '-c',
+        'mkdir -p work/work; chmod 0 work/work; ln -s / diff/link; mkfifo diff/pipe; mkdir diff/-rf; touch "diff/$(printf "\\377")"',
+      ],
+      { cwd: `${dataRoot}/overlay/c1` },
+    );
     await storage.removeRoot('c1');
     await storage.removeRoot('c1');
     expect(storage.roots()).toEqual([]);
   });
 
   test('files of a root that is not mounted are found as overlayfs would', async () => {
-    const lower = await unpack(tarOf(
-      { name: 'etc/passwd', content: 'lower' }, { name: 'etc/group', content: 'lower' }, { name: 'gone/x', content: 'x' },
-      { name: 'opaque/x', content: 'x' }, { name: 'abs', type: 'symlink', linkName: '/etc/passwd' }, { name: 'climb', type: 'symlink', linkName: '../../../../../etc/group' },
-      { name: 'loop', type: 'symlink', linkName: 'loop' }, { name: 'file-then-dir', content: 'f' }, { name: 'dir-then-file/x', content: 'x' },
-      { name: 'big', content: Buffer.alloc(1024 * 1024 + 1) }, { name: 'long', type: 'symlink', linkName: 'n'.repeat(300) },
-    ));
-    const upper = await unpack(tarOf(
-      { name: 'etc/passwd', content: 'upper' }, { name: '.wh.gone', content: '' }, { name: 'opaque/.wh..wh..opq', content: '' }, { name: 'opaque/y', content: 'y' },
-      { name: 'file-then-dir/z', content: 'z' }, { name: 'dir-then-file', content: 'f' }, { name: 'etcl', type: 'symlink', linkName: 'etc' },
-    ), lower.chainId);
+    const lower = await unpack(
+      tarOf(
+        { name: 'etc/passwd', content: 'lower' },
+        { name: 'etc/group', content: 'lower' },
+        { name: 'gone/x', content: 'x' },
+        { name: 'opaque/x', content: 'x' },
+        { name: 'abs', type: 'symlink', linkName: '/etc/passwd' },
+        { name: 'climb', type: 'symlink', linkName: '../../../../../etc/group' },
+        { name: 'loop', type: 'symlink', linkName: 'loop' },
+        { name: 'file-then-dir', content: 'f' },
+        { name: 'dir-then-file/x', content: 'x' },
+        { name: 'big', content: Buffer.alloc(1024 * 1024 + 1) },
+        { name: 'long', type: 'symlink', linkName: 'n'.repeat(300) },
+      ),
+    );
+    const upper = await unpack(
+      tarOf(
+        { name: 'etc/passwd', content: 'upper' },
+        { name: '.wh.gone', content: '' },
+        { name: 'opaque/.wh..wh..opq', content: '' },
+        { name: 'opaque/y', content: 'y' },
+        { name: 'file-then-dir/z', content: 'z' },
+        { name: 'dir-then-file', content: 'f' },
+        { name: 'etcl', type: 'symlink', linkName: 'etc' },
+      ),
+      lower.chainId,
+    );
     const made = storage.createRoot('look', upper.chainId, { uid: 0, gid: 0 });
     mkdirSync(join(made.upperDir, 'etc'));
     writeFileSync(join(made.upperDir, 'etc/own'), 'own');
@@ -252,17 +278,33 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
     expect(read('/etcl/../etcl/own')).toBe('own');
     expect(read('/opaque/y')).toBe('y');
     expect(read('/file-then-dir/z')).toBe('z');
-    for (const missing of ['/gone/x', '/opaque/x', '/file-then-dir/y', '/dir-then-file/x', '/etc', '/none/none', '/long', '/etc/passwd/x']) expect(read(missing)).toBeUndefined();
+    for (const missing of [
+      '/gone/x',
+      '/opaque/x',
+      '/file-then-dir/y',
+      '/dir-then-file/x',
+      '/etc',
+      '/none/none',
+      '/long',
+      '/etc/passwd/x',
+    ])
+      expect(read(missing)).toBeUndefined();
     expect(read('/etc/hosts')).toBe('');
     expect(() => read('/loop')).toThrow('too many levels of symbolic links');
     expect(() => read('/big')).toThrow('larger than 1 MiB');
   });
 
   test('a directory packs to the same bytes each time, whiteouts and hard links included', async () => {
-    const { path } = await unpack(tarOf(
-      { name: 'a/.wh.gone', content: '' }, { name: 'b/.wh..wh..opq', content: '' }, { name: 'b/f', content: 'f', mtime: { seconds: 9, nanoseconds: 1 } },
-      { name: 'b/h', type: 'hard-link', linkName: 'b/f' }, { name: 'z', type: 'symlink', linkName: 'b/f' }, { name: 'null', type: 'character-device', deviceMajor: 1, deviceMinor: 3 },
-    ));
+    const { path } = await unpack(
+      tarOf(
+        { name: 'a/.wh.gone', content: '' },
+        { name: 'b/.wh..wh..opq', content: '' },
+        { name: 'b/f', content: 'f', mtime: { seconds: 9, nanoseconds: 1 } },
+        { name: 'b/h', type: 'hard-link', linkName: 'b/f' },
+        { name: 'z', type: 'symlink', linkName: 'b/f' },
+        { name: 'null', type: 'character-device', deviceMajor: 1, deviceMinor: 3 },
+      ),
+    );
     const tar = await collect(packDirectory(path, { whiteouts: 'overlay' }));
     expect((await collect(packDirectory(path, { whiteouts: 'overlay' }))).equals(tar)).toBe(true);
     const names = execFileSync('tar', ['-tf', '-'], { input: tar }).toString().trimEnd().split('\n');
@@ -274,7 +316,7 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
   test('a file of a layer that was changed on disk is noticed when it is packed', async () => {
     const layer = await unpack(tarOf({ name: 'shrunk', content: 'x'.repeat(100) }));
     writeFileSync(join(layer.path, 'shrunk'), 'short');
-    await expect(collect(storage.pack(layer.chainId))).rejects.toThrow('shorter than it was');
+    expect(await failureOf(collect(storage.pack(layer.chainId)))).toContain('shorter than it was');
   });
 });
 
@@ -303,11 +345,3 @@ test('removal follows no symlink, and copes with trees deeper than a path may be
   expect(readFileSync(join(precious, 'file'), 'utf8')).toBe('stays');
   await removeTree(join(tree, 'missing'));
 });
-
-function changeType(header: Buffer, type: string): Buffer {
-  const block = Buffer.from(header);
-  block.write(type, 156);
-  block.fill(32, 148, 156);
-  block.write(`${block.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148);
-  return block;
-}

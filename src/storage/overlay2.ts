@@ -74,7 +74,9 @@ export class Overlay2Driver implements StorageDriver {
       const lowers = chain.map((layer) => this.#parts(layer).diff);
       const unpacked = await unpackLayer(temporary, tar, (path) => implicitDirectory(lowers, path));
       if (diffId && unpacked.diffId !== diffId) {
-        throw invalidParameter(`invalid diffID for layer: expected "${diffId}", got "${unpacked.diffId}"`, { object: diffId });
+        throw invalidParameter(`invalid diffID for layer: expected "${diffId}", got "${unpacked.diffId}"`, {
+          object: diffId,
+        });
       }
       return this.#adopt(temporary, { ...unpacked, parent, chainId: chainIdOf(parent, unpacked.diffId) });
     } finally {
@@ -96,9 +98,11 @@ export class Overlay2Driver implements StorageDriver {
     const layer = this.#table.get(chainId);
     if (!layer) return;
     for (const other of this.#table.all()) {
-      if (other.parent === chainId) throw conflict(`layer ${chainId} is the parent of ${other.chainId}`, { object: chainId });
+      if (other.parent === chainId)
+        throw conflict(`layer ${chainId} is the parent of ${other.chainId}`, { object: chainId });
     }
-    // The row goes first: a directory without a row is swept at the next start, a row without a directory would be a lie.
+    // The row goes first: a directory without a row is swept at the next start, a row without a directory would be a
+    // lie.
     this.#table.delete(chainId);
     const temporary = this.#temporary();
     renameSync(`${this.#layers}/${layer.dir}`, temporary);
@@ -141,13 +145,18 @@ export class Overlay2Driver implements StorageDriver {
     try {
       return this.#table.chain(top);
     } catch (error) {
-      throw systemError(`a layer of the image is missing from the data root: ${(error as Error).message}`, { cause: error });
+      throw systemError(`a layer of the image is missing from the data root: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 
   #adopt(temporary: string, layer: Omit<LayerRecord, 'dir'>): LayerInfo {
     // Another unpack of the same layer may have been faster.
-    return this.layer(layer.chainId) ?? this.#info(this.#table.add(layer, (dir) => renameSync(temporary, `${this.#layers}/${dir}`)));
+    return (
+      this.layer(layer.chainId) ??
+      this.#info(this.#table.add(layer, (dir) => renameSync(temporary, `${this.#layers}/${dir}`)))
+    );
   }
 
   #info({ chainId, diffId, parent, size, dir }: LayerRecord): LayerInfo {
@@ -182,5 +191,7 @@ export function createOverlayDriver({ dataRoot, database }: { dataRoot: string; 
 /** A directory that an archive does not list is like the one that it will be merged with. */
 function implicitDirectory(lowers: readonly string[], path: string): ImplicitDirectory {
   const stat = lookUp(lowers, fromByteString(path))?.stat;
-  return stat?.isDirectory() ? { uid: stat.uid, gid: stat.gid, mode: stat.mode & 0o7777 } : { uid: 0, gid: 0, mode: 0o755 };
+  return stat?.isDirectory()
+    ? { uid: stat.uid, gid: stat.gid, mode: stat.mode & 0o7777 }
+    : { uid: 0, gid: 0, mode: 0o755 };
 }

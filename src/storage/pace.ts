@@ -4,8 +4,8 @@
 const slice = 2;
 
 /**
- * `await pace.breathe()` in a loop yields to the event loop once every two milliseconds; `if (pace.due)` before it spares
- * the await in hot loops.
+ * `await pace.breathe()` in a loop yields to the event loop once every two milliseconds; `if (pace.due)` before it
+ * spares the await in hot loops.
  */
 export class Pace {
   #since = performance.now();

@@ -1,8 +1,18 @@
 /**
- * A directory tree → a tar. The same tree gives the same bytes: names in byte order, no access times, no user names. As a layer, overlayfs's
- * whiteouts become `.wh.` files again (OCI image-spec, layer.md).
+ * A directory tree → a tar. The same tree gives the same bytes: names in byte order, no access times, no user names. As
+ * a layer, overlayfs's whiteouts become `.wh.` files again (OCI image-spec, layer.md).
  */
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
 import { lgetxattr, llistxattr, openAt } from '../linux/ffi/files.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
 import { descriptorPath, pathBytes } from './paths.ts';
@@ -41,7 +51,9 @@ export async function* packDirectory(path: string, options: PackOptions): AsyncG
 }
 
 function* packChildren(directory: number, prefix: string, walk: Walk): Generator<Uint8Array> {
-  const names = (readdirSync(`/proc/self/fd/${directory}`, 'buffer') as Buffer[]).map((name) => name.toString('latin1')).sort();
+  const names = (readdirSync(`/proc/self/fd/${directory}`, 'buffer') as Buffer[])
+    .map((name) => name.toString('latin1'))
+    .sort();
   for (const name of names) {
     const stat = lstatSync(descriptorPath(directory, name), { bigint: true, throwIfNoEntry: false });
     // A container may be removing things while it is packed.
@@ -68,12 +80,19 @@ function* packOne(directory: number, name: string, path: string, stat: BigIntSta
   else yield encodeHeader(type === 'symlink' ? { ...entry, linkName: linkText(directory, name) } : entry);
 }
 
-function* packSubdirectory(directory: number, name: string, path: string, stat: BigIntStats, walk: Walk): Generator<Uint8Array> {
+function* packSubdirectory(
+  directory: number,
+  name: string,
+  path: string,
+  stat: BigIntStats,
+  walk: Walk,
+): Generator<Uint8Array> {
   const fd = openBelow(directory, name, openOneDirectory);
   if (fd === undefined) return;
   try {
     yield encodeHeader(describe(directory, name, `${path}/`, 'directory', stat));
-    const opaque = walk.options.whiteouts === 'overlay' && lgetxattr(descriptorPath(directory, name), opaqueXattr)?.[0] === 0x79;
+    const opaque =
+      walk.options.whiteouts === 'overlay' && lgetxattr(descriptorPath(directory, name), opaqueXattr)?.[0] === 0x79;
     if (opaque) yield encodeHeader({ name: `${path}/${opaqueName}`, type: 'file' });
     yield* packChildren(fd, `${path}/`, walk);
   } finally {
@@ -88,7 +107,7 @@ function* packFile(directory: number, name: string, entry: EntryToWrite, size: n
     // Between lstat and open it may have become something else.
     if (!fstatSync(fd).isFile()) return;
     yield encodeHeader({ ...entry, size });
-    for (let done = 0; done < size; ) {
+    for (let done = 0; done < size;) {
       const buffer = Buffer.allocUnsafeSlow(Math.min(readSize, size - done));
       const count = readSync(fd, buffer, 0, buffer.length, done);
       // A file that shrinks meanwhile is filled up with zeros: the header has promised its size.
@@ -137,15 +156,19 @@ function describe(directory: number, name: string, path: string, type: EntryType
     mode: Number(stat.mode & 0o7777n),
     uid: Number(stat.uid),
     gid: Number(stat.gid),
-    mtime: nanoseconds < 0n
-      ? { seconds: Number(seconds) - 1, nanoseconds: Number(nanoseconds) + 1e9 }
-      : { seconds: Number(seconds), nanoseconds: Number(nanoseconds) },
+    mtime:
+      nanoseconds < 0n
+        ? { seconds: Number(seconds) - 1, nanoseconds: Number(nanoseconds) + 1e9 }
+        : { seconds: Number(seconds), nanoseconds: Number(nanoseconds) },
     xattrs: type === 'symlink' ? undefined : xattrsOf(directory, name),
     ...(isDevice ? { deviceMajor: majorOf(stat.rdev), deviceMinor: minorOf(stat.rdev) } : {}),
   };
 }
 
-/** File capabilities and the user's own attributes; labels of security modules and overlayfs's marks belong to this host. */
+/**
+ * File capabilities and the user's own attributes; labels of security modules and overlayfs's marks belong to this
+ * host.
+ */
 function xattrsOf(directory: number, name: string): Map<string, Uint8Array> | undefined {
   const path = descriptorPath(directory, name);
   let xattrs: Map<string, Uint8Array> | undefined;

@@ -3,8 +3,8 @@ import { invalidParameter } from '../errors.ts';
 import { fromByteString } from './tar/entry.ts';
 
 /**
- * The components of a path below a root, `.` and empty ones left out and `..` resolved by the text, as Docker's cleaning does.
- * Throws invalid-parameter when it climbs out of the root.
+ * The components of a path below a root, `.` and empty ones left out and `..` resolved by the text, as Docker's
+ * cleaning does. Throws invalid-parameter when it climbs out of the root.
  */
 export function componentsInRoot(path: string, what = 'entry'): string[] {
   const components: string[] = [];
@@ -12,7 +12,9 @@ export function componentsInRoot(path: string, what = 'entry'): string[] {
     if (part === '' || part === '.') continue;
     if (part !== '..') components.push(part);
     else if (components.pop() === undefined) {
-      throw invalidParameter(`invalid tar: ${what} "${fromByteString(path)}" is outside of the root directory`, { object: fromByteString(path) });
+      throw invalidParameter(`invalid tar: ${what} "${fromByteString(path)}" is outside of the root directory`, {
+        object: fromByteString(path),
+      });
     }
   }
   return components;
@@ -21,5 +23,9 @@ export function componentsInRoot(path: string, what = 'entry'): string[] {
 /** The bytes of a byte string, for system calls. */
 export const pathBytes = (path: string): Buffer => Buffer.from(path, 'latin1');
 
-/** A path that reaches `name` in an open directory, for calls that take no directory descriptor. The last component may be a symlink. */
-export const descriptorPath = (directory: number, name: string): Buffer => Buffer.from(`/proc/self/fd/${directory}/${name}`, 'latin1');
+/**
+ * A path that reaches `name` in an open directory, for calls that take no directory descriptor. The last component may
+ * be a symlink.
+ */
+export const descriptorPath = (directory: number, name: string): Buffer =>
+  Buffer.from(`/proc/self/fd/${directory}/${name}`, 'latin1');

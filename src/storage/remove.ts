@@ -1,6 +1,6 @@
 /**
- * Recursive removal by directory descriptors: no symlink is followed, names may be any bytes, trees may be deeper than a path or the
- * descriptor limit allows.
+ * Recursive removal by directory descriptors: no symlink is followed, names may be any bytes, trees may be deeper than
+ * a path or the descriptor limit allows.
  */
 import { closeSync, constants, readdirSync } from 'node:fs';
 import { openAt, renameAt, rmdirAt, unlinkAt } from '../linux/ffi/files.ts';
@@ -8,21 +8,28 @@ import { SystemCallError } from '../linux/ffi/libc.ts';
 import { Pace } from './pace.ts';
 import { pathBytes } from './paths.ts';
 
-/** What to do with a name before it goes; `path` is a byte string below the tree. Returning true means it was moved away. */
+/**
+ * What to do with a name before it goes; `path` is a byte string below the tree. Returning true means it was moved
+ * away.
+ */
 export type BeforeRemoval = (directory: number, name: string, path: string) => boolean;
 
 /** Deeper directories are moved up to the tree's top first, so that descriptors stay few. */
 const maxDepth = 64;
 
-/** Removes whatever is at `path` (absolute), with everything in it. A missing one is right. Yields to the event loop. */
+/**
+ * Removes whatever is at `path` (absolute), with everything in it. A missing one is right. Yields to the event loop.
+ */
 export async function removeTree(path: string): Promise<void> {
   const pace = new Pace();
-  for (const _ of removal(-100, Buffer.from(path), undefined)) if (pace.due) await pace.breathe();
+  const steps = removal(-100, Buffer.from(path), undefined);
+  while (!steps.next().done) if (pace.due) await pace.breathe();
 }
 
 /** The same below a directory descriptor, in one go; `before` sees every name that is not a directory. */
 export function removeTreeSync(directory: number, name: string, before?: BeforeRemoval): void {
-  for (const _ of removal(directory, pathBytes(name), before));
+  const steps = removal(directory, pathBytes(name), before);
+  while (!steps.next().done);
 }
 
 function* removal(directory: number, name: Buffer, before: BeforeRemoval | undefined): Generator<void> {
@@ -87,14 +94,18 @@ function moveUp(level: Level, name: Buffer): void {
       return;
     } catch (error) {
       // A name of the tree's own that looks like ours.
-      if (!(error instanceof SystemCallError && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST' || error.code === 'ENOTDIR'))) throw error;
+      if (!(
+        error instanceof SystemCallError &&
+        (error.code === 'ENOTEMPTY' || error.code === 'EEXIST' || error.code === 'ENOTDIR')
+      ))
+        throw error;
     }
   }
 }
 
 /** Names in a directory, as bytes. */
 function list(directory: number): Buffer[] {
-  return readdirSync(`/proc/self/fd/${directory}`, 'buffer') as Buffer[];
+  return readdirSync(`/proc/self/fd/${directory}`, 'buffer');
 }
 
 /** Undefined for what is missing or not a directory (a symlink is not). */

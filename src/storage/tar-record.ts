@@ -1,15 +1,16 @@
 /**
- * What a layer's tar has beside file contents (headers, padding, order), so that the very same archive, with the same digest, can be
- * written again from the layer's directory. The idea is that of github.com/vbatts/tar-split; the format is our own.
+ * What a layer's tar has beside file contents (headers, padding, order), so that the very same archive, with the same
+ * digest, can be written again from the layer's directory. The idea is that of github.com/vbatts/tar-split; the format
+ * is our own.
  *
- * The record is a file of frames: `u32 compressed size, u32 size, zstd data` (little-endian, like all numbers here). Their contents, joined,
- * are a list of items:
+ * The record is a file of frames: `u32 compressed size, u32 size, zstd data` (little-endian, like all numbers here).
+ * Their contents, joined, are a list of items:
  *
  *     1  u32 length, bytes                                                archive bytes as they are
  *     2  u16 length, path, u32 count, count × (u64 offset, u64 length)    archive bytes that are file data
  *
- * The n-th item of kind 2 is read from `replaced/<n>` beside the record when that exists: the archive had another entry at its
- * path later.
+ * The n-th item of kind 2 is read from `replaced/<n>` beside the record when that exists: the archive had another entry
+ * at its path later.
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
 import * as zlib from 'node:zlib';
@@ -57,7 +58,10 @@ export class TarRecordWriter {
     }
   }
 
-  /** Archive bytes that are these fragments of the file at `path` (byte string, below the layer's directory). Returns the item's number. */
+  /**
+   * Archive bytes that are these fragments of the file at `path` (byte string, below the layer's directory). Returns
+   * the item's number.
+   */
   file(path: string, fragments: readonly Fragment[]): number {
     this.#open = undefined;
     this.#reserve(7 + path.length + 16 * fragments.length);
@@ -92,25 +96,30 @@ export class TarRecordWriter {
   #flush(): void {
     this.#open = undefined;
     if (this.#used === 0) return;
-    const data = zlib.zstdCompressSync(this.#buffer.subarray(0, this.#used), { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } });
+    const data = zlib.zstdCompressSync(this.#buffer.subarray(0, this.#used), {
+      params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 },
+    });
     const head = Buffer.alloc(8);
     head.writeUInt32LE(data.length, 0);
     head.writeUInt32LE(this.#used, 4);
     for (const part of [head, data]) {
-      for (let at = 0; at < part.length; ) at += writeSync(this.#fd, part, at);
+      for (let at = 0; at < part.length;) at += writeSync(this.#fd, part, at);
     }
     this.#used = 0;
   }
 }
 
-/** Writes the archive again: `record` is the record's path, `root` the layer's directory, `replaced` the directory of replaced files. */
+/**
+ * Writes the archive again: `record` is the record's path, `root` the layer's directory, `replaced` the directory of
+ * replaced files.
+ */
 export async function* replayTar(record: string, root: string, replaced: string): AsyncGenerator<Uint8Array> {
   const rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
   const elsewhere = new Set(list(replaced));
   let number = 0;
   try {
     for (const frame of frames(record)) {
-      for (let at = 0; at < frame.length; ) {
+      for (let at = 0; at < frame.length;) {
         if (frame[at] === kinds.bytes) {
           const length = frame.readUInt32LE(at + 1);
           yield frame.subarray(at + 5, at + 5 + length);
@@ -137,7 +146,7 @@ export async function* replayTar(record: string, root: string, replaced: string)
 export function replayedSize(record: string): number {
   let total = 0;
   for (const frame of frames(record)) {
-    for (let at = 0; at < frame.length; ) {
+    for (let at = 0; at < frame.length;) {
       if (frame[at] === kinds.bytes) {
         const length = frame.readUInt32LE(at + 1);
         total += length;
@@ -153,7 +162,13 @@ export function replayedSize(record: string): number {
 }
 
 function openBelow(rootFd: number, path: string): number {
-  return openat2(rootFd, pathBytes(path), constants.O_RDONLY | constants.O_NOFOLLOW, 0, resolveFlag.RESOLVE_BENEATH | resolveFlag.RESOLVE_NO_SYMLINKS);
+  return openat2(
+    rootFd,
+    pathBytes(path),
+    constants.O_RDONLY | constants.O_NOFOLLOW,
+    0,
+    resolveFlag.RESOLVE_BENEATH | resolveFlag.RESOLVE_NO_SYMLINKS,
+  );
 }
 
 function fileItem(frame: Buffer, start: number): { path: string; fragments: Fragment[]; end: number } {
@@ -170,10 +185,11 @@ function fileItem(frame: Buffer, start: number): { path: string; fragments: Frag
 }
 
 function* fragmentData(fd: number, { offset, length }: Fragment, path: string): Generator<Uint8Array> {
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const buffer = Buffer.allocUnsafeSlow(Math.min(readSize, length - done));
     const count = readSync(fd, buffer, 0, buffer.length, offset + done);
-    if (count === 0) throw systemError(`a file of a layer is shorter than it was: ${path}`, { operation: 'pack layer' });
+    if (count === 0)
+      throw systemError(`a file of a layer is shorter than it was: ${path}`, { operation: 'pack layer' });
     done += count;
     yield buffer.subarray(0, count);
   }
@@ -184,11 +200,12 @@ function* frames(path: string): Generator<Buffer> {
   try {
     const size = fstatSync(fd).size;
     const head = Buffer.alloc(8);
-    for (let at = 0; at < size; ) {
+    for (let at = 0; at < size;) {
       const data = Buffer.alloc(readSync(fd, head, 0, 8, at) === 8 ? head.readUInt32LE(0) : 0);
       const read = readSync(fd, data, 0, data.length, at + 8);
       const frame = read === data.length && read > 0 ? zlib.zstdDecompressSync(data) : Buffer.alloc(0);
-      if (frame.length !== head.readUInt32LE(4)) throw systemError(`a layer's tar record is damaged: ${path}`, { operation: 'pack layer' });
+      if (frame.length !== head.readUInt32LE(4))
+        throw systemError(`a layer's tar record is damaged: ${path}`, { operation: 'pack layer' });
       yield frame;
       at += 8 + data.length;
     }

@@ -2,6 +2,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CaissonError } from '../errors.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { Overlay2Driver } from './overlay2.ts';
 import { removeTree } from './remove.ts';
@@ -14,7 +15,11 @@ export function tarOf(...entries: (Partial<EntryToWrite> & { name: string; conte
   const parts = entries.flatMap(({ content, ...entry }) => {
     const bytes = Buffer.from(content ?? '');
     const type = entry.type ?? (entry.name.endsWith('/') ? 'directory' : 'file');
-    return [encodeHeader({ mode: type === 'directory' ? 0o755 : 0o644, ...entry, type, size: bytes.length }), bytes, padding(bytes.length)];
+    return [
+      encodeHeader({ mode: type === 'directory' ? 0o755 : 0o644, ...entry, type, size: bytes.length }),
+      bytes,
+      padding(bytes.length),
+    ];
   });
   return Buffer.concat([...parts, endOfArchive]);
 }
@@ -24,10 +29,32 @@ export async function* streamOf(bytes: Uint8Array, step = 65_536): AsyncGenerato
   for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
 }
 
+/** Reads a stream to its end. */
+export async function drain(stream: AsyncIterable<unknown>): Promise<void> {
+  const iterator = stream[Symbol.asyncIterator]();
+  while (!(await iterator.next()).done);
+}
+
 export async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+/** What a promise is rejected with, or an empty message when it is not. */
+export function failureOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => '',
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+}
+
+/** The error class a promise is rejected with. */
+export function failureClassOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'none',
+    (error: unknown) => (error instanceof CaissonError ? error.class : String(error)),
+  );
 }
 
 export interface TestRoot {

@@ -1,4 +1,6 @@
-/** One layer's archive into a directory: files, whiteouts, the record that gives the same archive back, and its digest. */
+/**
+ * One layer's archive into a directory: files, whiteouts, the record that gives the same archive back, and its digest.
+ */
 import { createHash } from 'node:crypto';
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { CaissonError, invalidParameter, systemError } from '../errors.ts';
@@ -26,11 +28,13 @@ export interface Unpacked {
 }
 
 /**
- * Unpacks an uncompressed archive into a new directory. Yields to the event loop. Rejects with invalid-parameter for a bad archive; what is
- * in `directory` then is the caller's to remove.
+ * Unpacks an uncompressed archive into a new directory. Yields to the event loop. Rejects with invalid-parameter for a
+ * bad archive; what is in `directory` then is the caller's to remove.
  */
 export async function unpackLayer(
-  directory: string, tar: AsyncIterable<Uint8Array>, implicitDirectory: (path: string) => ImplicitDirectory,
+  directory: string,
+  tar: AsyncIterable<Uint8Array>,
+  implicitDirectory: (path: string) => ImplicitDirectory,
 ): Promise<Unpacked> {
   const unpacking = new LayerUnpacking(directory, implicitDirectory);
   try {
@@ -124,10 +128,27 @@ class LayerUnpacking {
 }
 
 /** Errors that are this host's, not the archive's. */
-const hostErrors = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'ENOMEM', 'EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'ENOSYS']);
+const hostErrors = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EIO',
+  'EROFS',
+  'ENOMEM',
+  'EMFILE',
+  'ENFILE',
+  'EACCES',
+  'EPERM',
+  'ENOSYS',
+]);
 
 function unpackError(error: unknown, entryName: string): unknown {
-  if (error instanceof CaissonError || !(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
+  if (
+    error instanceof CaissonError ||
+    !(error instanceof Error) ||
+    !('code' in error) ||
+    typeof error.code !== 'string'
+  )
+    return error;
   const name = fromByteString(entryName);
   const facts = { operation: 'unpack layer', object: name, cause: error };
   if (hostErrors.has(error.code)) return systemError(`unpacking "${name}" failed: ${error.message}`, facts);

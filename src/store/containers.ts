@@ -24,7 +24,9 @@ export class ContainerStore {
       this.#db.run(
         `INSERT INTO containers (id, name, record) VALUES (?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record`,
-        id, name, json,
+        id,
+        name,
+        json,
       ),
     );
   }
@@ -48,7 +50,7 @@ export class ContainerStore {
       write();
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
-      const owner = this.#db.get('SELECT id FROM containers WHERE name = ?', name)?.id;
+      const owner = this.#db.get('SELECT id FROM containers WHERE name = ?', name)?.id as string;
       throw conflict(
         `Conflict. The container name "/${name}" is already in use by container "${owner}". You have to remove (or rename) that container to be able to reuse that name.`,
         { object: name, cause: error },

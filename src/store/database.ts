@@ -1,7 +1,7 @@
 /**
  * The metadata database, `<dataRoot>/caisson.db`: one SQLite file in WAL mode. Commits are not synced one by one
- * (`synchronous=NORMAL`): after a power cut the last few may be missing, but the file is never inconsistent, and a crash of
- * the engine loses nothing (https://www.sqlite.org/wal.html, "Performance Considerations").
+ * (`synchronous=NORMAL`): after a power cut the last few may be missing, but the file is never inconsistent, and a
+ * crash of the engine loses nothing (https://www.sqlite.org/wal.html, "Performance Considerations").
  */
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
@@ -20,7 +20,8 @@ export class Database {
   /** Opens `path`, which is made if missing, and brings its schema up to date. */
   constructor(path: string) {
     this.#db = new DatabaseSync(path);
-    // The busy timeout comes first: turning WAL on takes a lock. 4,000 pages of 4 kB keep the syncs of a checkpoint rare.
+    // The busy timeout comes first: turning WAL on takes a lock. 4,000 pages of 4 kB keep the syncs of a checkpoint
+    // rare.
     this.#db.exec(`PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;
       PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY`);
     this.#migrate();
@@ -34,14 +35,16 @@ export class Database {
   /** The first row, or undefined. */
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
     // Bun answers null where Node answers undefined in some versions.
-    return (this.#statement(sql).get(...values) as Row | undefined | null) ?? undefined;
+    return this.#statement(sql).get(...values) ?? undefined;
   }
 
   all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#statement(sql).all(...values) as Row[];
+    return this.#statement(sql).all(...values);
   }
 
-  /** Runs `fn` in a transaction: all of its writes happen, or none when it throws. A nested call joins the outer one. */
+  /**
+   * Runs `fn` in a transaction: all of its writes happen, or none when it throws. A nested call joins the outer one.
+   */
   transaction<T>(fn: () => T): T {
     if (this.#depth > 0) return fn();
     this.#db.exec('BEGIN IMMEDIATE');

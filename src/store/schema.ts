@@ -1,6 +1,6 @@
 /**
- * The schema, as the list of steps that lead to it. A step that has been released is never edited; a change is a new step.
- * `PRAGMA user_version` holds the number of steps a file has been through.
+ * The schema, as the list of steps that lead to it. A step that has been released is never edited; a change is a new
+ * step. `PRAGMA user_version` holds the number of steps a file has been through.
  */
 export const migrations: readonly string[] = [
   `

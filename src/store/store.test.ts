@@ -33,10 +33,16 @@ test('a name that is taken is a conflict in Docker’s words, and changes nothin
   const store = new ContainerStore(db);
   store.put('a', 'one', '{}');
   store.put('b', 'two', '{}');
-  const text = 'Conflict. The container name "/one" is already in use by container "a". You have to remove (or rename) that container to be able to reuse that name.';
+  const text =
+    'Conflict. The container name "/one" is already in use by container "a". You have to remove (or rename) that container to be able to reuse that name.';
   expect(() => store.put('c', 'one', '{}')).toThrow(text);
   expect(() => store.rename('b', 'one')).toThrow(text);
-  expect(store.all().map((row) => row.name).sort()).toEqual(['one', 'two']);
+  expect(
+    store
+      .all()
+      .map((row) => row.name)
+      .sort(),
+  ).toEqual(['one', 'two']);
   db.close();
 });
 

@@ -17,7 +17,9 @@ export class VolumeStore {
   /** Inserts or replaces. */
   put(name: string, json: string): void {
     this.#db.run(
-      'INSERT INTO volumes (name, record) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET record = excluded.record', name, json,
+      'INSERT INTO volumes (name, record) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET record = excluded.record',
+      name,
+      json,
     );
   }
 

@@ -29,6 +29,7 @@ export class RemoteShim implements Shim {
   readonly #connection: ControlConnection;
   readonly #process: RemoteProcess;
   readonly #running = new Map<string, RemoteProcess>();
+  readonly #adopted = new Set<string>();
   readonly #release: () => void;
 
   constructor(connection: ControlConnection, facts: ShimFacts) {
@@ -75,8 +76,9 @@ export class RemoteShim implements Shim {
     return process;
   }
 
-  /** An exec that runs already, as a `hello` says. */
+  /** An exec that a `hello` names. It stays in `execs` when it has ended: nobody has asked for its exit code yet. */
   adoptExec(id: string, pid: number): void {
+    this.#adopted.add(id);
     this.#add(id, new RemoteProcess(this.#connection, this.#facts.socketPath, id, pid));
   }
 
@@ -88,7 +90,7 @@ export class RemoteShim implements Shim {
     if (event.target === '') return this.#process.end(record);
     this.#running.get(event.target)?.end(record);
     this.#running.delete(event.target);
-    this.execs.delete(event.target);
+    if (!this.#adopted.has(event.target)) this.execs.delete(event.target);
   }
 
   /** The connection has ended: after `released` that is how it should be; else the shim was killed, and all of it with it. */

@@ -70,6 +70,7 @@ export function containerPlan(root: string, options: PlanOptions): Plan {
       fileSystem('proc', '/proc'),
       fileSystem('tmpfs', '/dev', ['mode=755', 'size=64k']),
       { name: 'mknodIn', path: '/dev/null', mode: 0o20666, major: 1, minor: 3, uid: 0, gid: 0, ...because },
+      { name: 'mknodIn', path: '/dev/zero', mode: 0o20666, major: 1, minor: 5, uid: 0, gid: 0, ...because },
       fileSystem('devpts', '/dev/pts', ['newinstance', 'ptmxmode=0666', 'mode=0620']),
       { name: 'maskPaths', paths: ['/proc/kcore', '/proc/keys', '/proc/scsi', '/nothing'], ...because },
       { name: 'readonlyPaths', paths: ['/proc/sys', '/proc/bus'], ...because },

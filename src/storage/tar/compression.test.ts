@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
 import * as zlib from 'node:zlib';
+import { drain, failureClassOf, failureOf } from '../testing.ts';
 import { compressionOf, decompress } from './compression.ts';
 
 const data = Buffer.alloc(3_000_000, 0).map((_, at) => (at * at) >> 7);
@@ -34,10 +35,10 @@ for (const kind of ['gzip', 'zstd'] as const) {
 
   test(`${kind}: truncated data is an error wherever it ends`, async () => {
     for (const length of [10, 100, bytes.length >> 1, bytes.length - 1]) {
-      await expect(plain(bytes.subarray(0, length))).rejects.toMatchObject({ class: 'invalid-parameter' });
+      expect(await failureClassOf(plain(bytes.subarray(0, length)))).toBe('invalid-parameter');
     }
     // A second frame that is cut off must not go unnoticed either.
-    await expect(plain(Buffer.concat([bytes, bytes.subarray(0, 1000)]))).rejects.toMatchObject({ class: 'invalid-parameter' });
+    expect(await failureClassOf(plain(Buffer.concat([bytes, bytes.subarray(0, 1000)])))).toBe('invalid-parameter');
   });
 }
 
@@ -45,20 +46,21 @@ test('zstd: skippable frames and frames with a checksum', async () => {
   const skippable = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
   const checked = zlib.zstdCompressSync(data, { params: { [zlib.constants.ZSTD_c_checksumFlag]: 1 } });
   expect((await plain(Buffer.concat([checked, skippable, checked]), 7)).length).toBe(2 * data.length);
-  await expect(plain(Buffer.concat([checked, skippable.subarray(0, 9)]))).rejects.toMatchObject({ class: 'invalid-parameter' });
+  expect(await failureClassOf(plain(Buffer.concat([checked, skippable.subarray(0, 9)])))).toBe('invalid-parameter');
 });
 
 test('other compressions are named', async () => {
-  await expect(plain(Buffer.from('BZh91AY&SY'))).rejects.toThrow('bzip2, which is not supported');
-  await expect(plain(Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0]))).rejects.toThrow('xz, which is not supported');
+  expect(await failureOf(plain(Buffer.from('BZh91AY&SY')))).toContain('bzip2, which is not supported');
+  expect(await failureOf(plain(Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0])))).toContain(
+    'xz, which is not supported',
+  );
 });
 
 test('an error of the source comes through as it is', async () => {
-  const failing = async function* () {
-    yield compressed.gzip.subarray(0, 5000);
-    throw new Error('client went away');
-  };
-  await expect((async () => {
-    for await (const _ of decompress(failing()));
-  })()).rejects.toThrow('client went away');
+  expect(await failureOf(drain(decompress(failing())))).toBe('client went away');
 });
+
+async function* failing() {
+  yield compressed.gzip.subarray(0, 5000);
+  throw new Error('client went away');
+}

@@ -24,8 +24,8 @@ export function compressionOf(head: Uint8Array): Compression {
 }
 
 /**
- * The same bytes uncompressed: gzip and zstd, or nothing to do. Rejects with invalid-parameter when a compressed stream is damaged
- * or incomplete, and for compressions that are not supported.
+ * The same bytes uncompressed: gzip and zstd, or nothing to do. Rejects with invalid-parameter when a compressed stream
+ * is damaged or incomplete, and for compressions that are not supported.
  */
 export async function* decompress(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const iterator = input[Symbol.asyncIterator]();
@@ -36,7 +36,10 @@ export async function* decompress(input: AsyncIterable<Uint8Array>): AsyncGenera
     if (kind === 'none') yield* whole;
     else if (kind === 'gzip') yield* through(whole, zlib.createGunzip({ chunkSize }), kind);
     else if (kind === 'zstd') yield* through(checkedFrames(whole), zlib.createZstdDecompress({ chunkSize }), kind);
-    else throw invalidParameter(`the archive is compressed with ${kind}, which is not supported: use gzip, zstd or no compression`);
+    else
+      throw invalidParameter(
+        `the archive is compressed with ${kind}, which is not supported: use gzip, zstd or no compression`,
+      );
   } finally {
     await iterator.return?.();
   }
@@ -67,7 +70,11 @@ async function* checkedFrames(input: AsyncIterable<Uint8Array>): AsyncGenerator<
   if (!frames.complete) throw invalidParameter('the archive is damaged: unexpected end of zstd data');
 }
 
-async function* through(input: AsyncIterable<Uint8Array>, transform: Transform, kind: Compression): AsyncGenerator<Uint8Array> {
+async function* through(
+  input: AsyncIterable<Uint8Array>,
+  transform: Transform,
+  kind: Compression,
+): AsyncGenerator<Uint8Array> {
   let failure: unknown;
   pipeline(Readable.from(input, { objectMode: false }), transform, (error) => {
     failure = error ?? undefined;

@@ -1,6 +1,7 @@
 /**
  * One member of a tar archive. Names, link names and xattr names are *byte strings*: a JavaScript string with one
- * character (0 to 255) for each byte. File names on Linux are bytes, not text, and a layer must give back the same ones.
+ * character (0 to 255) for each byte. File names on Linux are bytes, not text, and a layer must give back the same
+ * ones.
  */
 
 export type EntryType =

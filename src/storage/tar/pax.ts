@@ -1,6 +1,6 @@
 /**
- * Extended headers: `length key=value\n` records (POSIX.1-2017 pax, "pax Extended Header"), and GNU's sparse maps in them
- * (GNU tar manual, "Storing Sparse Files": PAX formats 0.0, 0.1 and 1.0).
+ * Extended headers: `length key=value\n` records (POSIX.1-2017 pax, "pax Extended Header"), and GNU's sparse maps in
+ * them (GNU tar manual, "Storing Sparse Files": PAX formats 0.0, 0.1 and 1.0).
  */
 import { blockSize, type Fragment, type Timestamp } from './entry.ts';
 import { invalidTar } from './header.ts';
@@ -20,7 +20,7 @@ export function parsePax(body: Buffer): PaxRecords {
   const values = new Map<string, string>();
   const sparsePairs: number[] = [];
   let xattrs: Map<string, Uint8Array> | undefined;
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const space = body.indexOf(32, at);
     const length = space === -1 ? NaN : decimal(body.toString('latin1', at, space));
     const end = at + length;
@@ -31,11 +31,15 @@ export function parsePax(body: Buffer): PaxRecords {
     const key = body.toString('latin1', space + 1, equals);
     if (key.startsWith(xattrPrefix)) {
       // A copy: the body is part of a chunk that may be reused.
-      (xattrs ??= new Map()).set(key.slice(xattrPrefix.length), Uint8Array.prototype.slice.call(body, equals + 1, end - 1));
+      (xattrs ??= new Map()).set(
+        key.slice(xattrPrefix.length),
+        Uint8Array.prototype.slice.call(body, equals + 1, end - 1),
+      );
     } else {
       const value = body.toString('latin1', equals + 1, end - 1);
       if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') sparsePairs.push(decimal(value));
-      else if ((key === 'path' || key === 'linkpath') && value.includes('\0')) throw invalidTar('a name has a NUL byte');
+      else if ((key === 'path' || key === 'linkpath') && value.includes('\0'))
+        throw invalidTar('a name has a NUL byte');
       else values.set(key, value);
     }
     at = end;
@@ -57,7 +61,9 @@ export function parseTime(text: string): Timestamp {
   const seconds = Number(match[2]);
   const nanoseconds = Number((match[3] ?? '').padEnd(9, '0').slice(0, 9));
   if (match[1] === '') return { seconds, nanoseconds };
-  return nanoseconds === 0 ? { seconds: -seconds, nanoseconds } : { seconds: -seconds - 1, nanoseconds: 1e9 - nanoseconds };
+  return nanoseconds === 0
+    ? { seconds: -seconds, nanoseconds }
+    : { seconds: -seconds - 1, nanoseconds: 1e9 - nanoseconds };
 }
 
 /** The sparse map of formats 0.0 and 0.1, if there is one. */
@@ -110,7 +116,8 @@ export function checkFragments(fragments: readonly Fragment[], size: number, sto
   let end = 0;
   let total = 0;
   for (const { offset, length } of fragments) {
-    if (offset < end || length < 0 || offset + length > size) throw invalidTar('a sparse map is out of order or out of its file');
+    if (offset < end || length < 0 || offset + length > size)
+      throw invalidTar('a sparse map is out of order or out of its file');
     end = offset + length;
     total += length;
   }

@@ -1,6 +1,6 @@
 /**
- * A streaming tar reader. It parses synchronously what it was fed and never copies file data; the caller decides when to
- * yield to the event loop:
+ * A streaming tar reader. It parses synchronously what it was fed and never copies file data; the caller decides when
+ * to yield to the event loop:
  *
  *     for await (const chunk of tar) {
  *       reader.feed(chunk);
@@ -11,7 +11,15 @@
 import { blockSize, type Fragment, paddingOf, type TarEntry } from './entry.ts';
 import { entryType, invalidTar, parseHeader, parseSparseExtension, type RawHeader, typeFlags } from './header.ts';
 import {
-  checkFragments, decimal, hasSparseMapInData, maxExtendedHeader, parsePax, parseTime, type PaxRecords, sparseMap, SparseMapParser,
+  checkFragments,
+  decimal,
+  hasSparseMapInData,
+  maxExtendedHeader,
+  parsePax,
+  parseTime,
+  type PaxRecords,
+  sparseMap,
+  SparseMapParser,
 } from './pax.ts';
 
 export type TarEvent =
@@ -31,9 +39,26 @@ interface Pending {
 type State =
   | { readonly at: 'header'; readonly pending: Pending; readonly zeroBlockSeen: boolean }
   | { readonly at: 'extension'; readonly header: RawHeader; readonly pending: Pending }
-  | { readonly at: 'sparse-blocks'; readonly header: RawHeader; readonly pending: Pending; readonly fragments: Fragment[] }
-  | { readonly at: 'sparse-map'; readonly header: RawHeader; readonly pending: Pending; readonly parser: SparseMapParser }
-  | { readonly at: 'data'; readonly entry: TarEntry; fragment: number; within: number; left: number; readonly stored: number }
+  | {
+      readonly at: 'sparse-blocks';
+      readonly header: RawHeader;
+      readonly pending: Pending;
+      readonly fragments: Fragment[];
+    }
+  | {
+      readonly at: 'sparse-map';
+      readonly header: RawHeader;
+      readonly pending: Pending;
+      readonly parser: SparseMapParser;
+    }
+  | {
+      readonly at: 'data';
+      readonly entry: TarEntry;
+      fragment: number;
+      within: number;
+      left: number;
+      readonly stored: number;
+    }
   | { readonly at: 'padding'; left: number }
   | { readonly at: 'trailer' };
 
@@ -72,7 +97,8 @@ export class TarReader {
   /** To be called at the end of input. Throws invalid-parameter when the archive is truncated. */
   finish(): void {
     const state = this.#state;
-    const whole = state.at === 'trailer' || state.at === 'padding' || (state.at === 'header' && state.pending === nothing);
+    const whole =
+      state.at === 'trailer' || state.at === 'padding' || (state.at === 'header' && state.pending === nothing);
     if (!whole || this.#available > 0) throw invalidTar('unexpected EOF');
   }
 
@@ -107,7 +133,12 @@ export class TarReader {
     }
     if (zeroBlockSeen) throw invalidTar('an entry follows the end of the archive');
     const { typeFlag } = header;
-    if (typeFlag === typeFlags.pax || typeFlag === typeFlags.paxGlobal || typeFlag === typeFlags.longName || typeFlag === typeFlags.longLink) {
+    if (
+      typeFlag === typeFlags.pax ||
+      typeFlag === typeFlags.paxGlobal ||
+      typeFlag === typeFlags.longName ||
+      typeFlag === typeFlags.longLink
+    ) {
       if (header.size > maxExtendedHeader) throw invalidTar('an extended header is larger than 1 MiB');
       this.#state = { at: 'extension', header, pending };
       return 'again';
@@ -267,7 +298,12 @@ function untilNul(body: Buffer): string {
 }
 
 /** The entry that a header and the extended headers before it describe. */
-function mergeEntry(header: RawHeader, pending: Pending, fragments: readonly Fragment[] | undefined, stored: number): TarEntry {
+function mergeEntry(
+  header: RawHeader,
+  pending: Pending,
+  fragments: readonly Fragment[] | undefined,
+  stored: number,
+): TarEntry {
   const values = pending.pax?.values;
   const value = (key: string) => values?.get(key) || undefined;
   const sparseName = fragments ? value('GNU.sparse.name') : undefined;

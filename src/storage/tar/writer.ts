@@ -21,7 +21,10 @@ export const endOfArchive: Uint8Array = new Uint8Array(2 * blockSize);
 /** The zeros after `size` bytes of data. */
 export const padding = (size: number): Uint8Array => endOfArchive.subarray(0, paddingOf(size));
 
-/** The header blocks of an entry; `entry.size` bytes of data and their padding follow. The same entry gives the same bytes. */
+/**
+ * The header blocks of an entry; `entry.size` bytes of data and their padding follow. The same entry gives the same
+ * bytes.
+ */
 export function encodeHeader(entry: EntryToWrite): Buffer {
   if (entry.type === 'unsupported') throw new TypeError('an entry without a type cannot be written');
   const records: Buffer[] = [];
@@ -31,7 +34,8 @@ export function encodeHeader(entry: EntryToWrite): Buffer {
   const linkName = entry.linkName ?? '';
   if (linkName.length > 100 || !isAscii(linkName)) records.push(paxRecord('linkpath', linkName));
   const mtime = entry.mtime ?? { seconds: 0, nanoseconds: 0 };
-  if (mtime.nanoseconds !== 0 || mtime.seconds < 0 || mtime.seconds > maxOctal(11)) records.push(paxRecord('mtime', formatTime(mtime)));
+  if (mtime.nanoseconds !== 0 || mtime.seconds < 0 || mtime.seconds > maxOctal(11))
+    records.push(paxRecord('mtime', formatTime(mtime)));
   const numbers = { uid: [entry.uid ?? 0, 7], gid: [entry.gid ?? 0, 7], size: [entry.size ?? 0, 11] } as const;
   for (const [key, [value, digits]] of Object.entries(numbers)) {
     if (value > maxOctal(digits)) records.push(paxRecord(key, String(value)));
@@ -88,7 +92,10 @@ function splitName(name: string): readonly [prefix: string, name: string] | unde
   return [name.slice(0, slash), name.slice(slash + 1)];
 }
 
-const isAscii = (text: string) => !/[^\x01-\x7f]/.test(text);
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 127) return false;
+  return true;
+}
 
 const maxOctal = (digits: number) => 8 ** digits - 1;
 

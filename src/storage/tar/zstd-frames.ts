@@ -1,4 +1,7 @@
-/** Follows the frames of a zstd stream without decompressing them (RFC 8878, section 3.1), to tell whether it is complete. */
+/**
+ * Follows the frames of a zstd stream without decompressing them (RFC 8878, section 3.1), to tell whether it is
+ * complete.
+ */
 import { invalidParameter } from '../../errors.ts';
 
 type Expect =
@@ -24,7 +27,7 @@ export class ZstdFrames {
   }
 
   feed(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       if (this.#skip > 0) {
         const passed = Math.min(this.#skip, chunk.length - at);
         this.#skip -= passed;
@@ -47,7 +50,10 @@ export class ZstdFrames {
       const singleSegment = (value & 0x20) !== 0;
       const dictionary = [0, 1, 2, 4][value & 3]!;
       const contentSize = [singleSegment ? 1 : 0, 2, 4, 8][value >> 6]!;
-      this.#next({ part: 'block-header', checksum: (value & 4) !== 0 }, (singleSegment ? 0 : 1) + dictionary + contentSize);
+      this.#next(
+        { part: 'block-header', checksum: (value & 4) !== 0 },
+        (singleSegment ? 0 : 1) + dictionary + contentSize,
+      );
     } else if (expect.part === 'block-header') {
       const length = ((value >> 1) & 3) === 1 ? 1 : value >> 3;
       if ((value & 1) === 0) this.#next(expect, length);
