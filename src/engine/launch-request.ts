@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { conflict, invalidParameter } from '../errors.ts';
 import type { CgroupLayout } from '../linux/cgroup/layout.ts';
 import { compileContainer, compileExec, type RootSource } from '../runtime/compile.ts';
+import type { Plan } from '../runtime/plan/operations.ts';
 import type { ExecRequest, LaunchRequest, LogTarget } from '../runtime/shim.ts';
 import type { RootDescription } from '../storage/driver.ts';
 import type { Container } from './container.ts';
@@ -29,19 +30,24 @@ export function buildLaunchRequest(context: EngineContext, container: Container)
   const spec = buildSpec(context, container);
   container.spec = spec;
   const paths = containerPaths(context.settings.dataRoot, record.id);
-  const plan = compileContainer({
-    id: record.id, config: spec.config, root: rootSource(spec.root), cgroup: spec.cgroup, seccompProgram: spec.seccompProgram,
-    hostMounts: spec.hostMounts,
-  });
   return {
     id: record.id,
-    plan,
+    plan: compile(record.id, spec),
     stdio: { tty: record.config.Tty ?? false, openStdin: record.config.OpenStdin ?? false, stdinOnce: record.config.StdinOnce ?? false },
     log: logTarget(context, container, paths.log),
     exitRecordPath: paths.exitRecord,
     ...(spec.cgroup.oomEvents === '' ? {} : { oomEventsPath: spec.cgroup.oomEvents }),
   };
 }
+
+/** What undoes a run whose shim was killed. The namespaces it joined may be gone; releasing needs none of them. */
+export function releaseSection(context: EngineContext, container: Container): Plan['release'] {
+  return compile(container.id, specOf(context, container)).release;
+}
+
+const compile = (id: string, spec: LaunchSpec): Plan => compileContainer({
+  id, config: spec.config, root: rootSource(spec.root), cgroup: spec.cgroup, seccompProgram: spec.seccompProgram, hostMounts: spec.hostMounts,
+});
 
 export function buildExecRequest(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart): ExecRequest {
   const { record } = container;

@@ -2,10 +2,14 @@
  * Crash-only start: compares what is recorded with what the kernel shows, and puts right what differs. The daemon may have been
  * killed between any two instructions; a container's shim, its exit record and its log do not depend on it.
  */
+import { readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ExitRecord, Shim } from '../runtime/shim.ts';
 import type { Container } from './container.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
+import { releaseSection } from './launch-request.ts';
 import { containerPaths } from './paths.ts';
 import { removeContainer } from './remove.ts';
 import { startsWithDaemon } from './restart-policy.ts';
@@ -14,15 +18,23 @@ import { nowText } from './timestamps.ts';
 
 export async function reconcile(context: EngineContext): Promise<void> {
   const containers = context.registry.all();
+  await sweep(context);
   await Promise.all(containers.map((container) => reconcileContainer(context, container)));
   for (const container of containers) bringUp(context, container);
+}
+
+/** Removes what a `create` or a removal left on disk that was cut short; nothing in the database knows of it. */
+async function sweep({ registry, settings, storage }: EngineContext): Promise<void> {
+  const directories = join(settings.dataRoot, 'containers');
+  const orphans = readdirSync(directories).filter((id) => !registry.has(id)).map((id) => rm(join(directories, id), { recursive: true, force: true }));
+  await Promise.all([...orphans, ...storage.rootIds().filter((id) => !registry.has(id)).map((id) => storage.removeRoot(id))]);
 }
 
 async function reconcileContainer(context: EngineContext, container: Container): Promise<void> {
   const shim = await context.launcher.reconnect(container.id);
   const record = context.launcher.readExitRecord(containerPaths(context.settings.dataRoot, container.id).exitRecord);
   if (shim) resume(context, container, shim);
-  else if (isAlive(container.state)) handleExit(context, container, record ?? lost());
+  else if (isAlive(container.state)) await bury(context, container, record ?? lost());
   else if (record && container.state.status === 'created' && container.state.error === '') recover(context, container, record);
 }
 
@@ -30,6 +42,16 @@ async function reconcileContainer(context: EngineContext, container: Container):
 function resume(context: EngineContext, container: Container, shim: Shim): void {
   const startedAt = isAlive(container.state) ? container.state.startedAt : nowText();
   supervise(context, container, shim, startedAt);
+}
+
+/** Its shim is gone. If it was killed, what the plan says about releasing mounts and cgroups has not been done. */
+async function bury(context: EngineContext, container: Container, exit: ExitRecord): Promise<void> {
+  try {
+    await context.launcher.release(container.id, releaseSection(context, container));
+  } catch (error) {
+    context.logger.warn('cannot release what a killed shim left', { container: container.id, error: String(error) });
+  }
+  handleExit(context, container, exit);
 }
 
 /** Started and ended, with the daemon killed before it could note the start. */

@@ -21,17 +21,23 @@ export async function removeContainer(context: EngineContext, container: Contain
     container.cancelRestart?.();
     if (isAlive(container.state)) await killAndWait(context, container);
     await container.shim?.released;
+    markDead(context, container);
     await removeFiles(context, container);
   } catch (cause) {
     container.removing = false;
-    container.record.state = { status: 'dead', ...endedOf(container.state) };
-    context.registry.save(container);
+    markDead(context, container);
     throw systemError(`cannot remove container "/${container.record.name}": ${cause instanceof Error ? cause.message : String(cause)}`, {
       operation: 'remove container', object: container.id, cause,
     });
   }
   forget(context, container);
   if (options.volumes) context.volumes.removeAnonymous(container.record.mounts.flatMap((mount) => (mount.Type === 'volume' ? mount.Name ?? [] : [])), inUse(context));
+}
+
+/** Before its files go: a daemon that starts after a crash in the middle finishes the removal, and never starts what is left. */
+function markDead(context: EngineContext, container: Container): void {
+  container.record.state = { ...endedOf(container.state), status: 'dead' };
+  context.registry.save(container);
 }
 
 function checkStopped(container: Container, force: boolean): void {

@@ -32,12 +32,14 @@ export function parseConfig(bytes: Uint8Array): ImageConfigJson {
   if (history !== undefined && history !== null && !(Array.isArray(history) && history.every(isObject)))
     throw invalid('history is not a list');
   checkRunConfig(config ?? {});
+  // Go writes null where a field is not set.
+  const set = Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null));
   return {
-    ...json,
+    ...set,
     architecture: text(json.architecture),
     os: text(json.os) || 'linux',
     rootfs: { type: text(rootfs.type) || 'layers', diff_ids: diffIds },
-  } as ImageConfigJson;
+  };
 }
 
 /** The fields that start a container: whatever reads them later may trust their types. */

@@ -21,7 +21,6 @@ import { sha256 } from './digest.ts';
 import { readFileInRoot } from './lookup.ts';
 import { packDirectory } from './pack.ts';
 import { removeTree } from './remove.ts';
-import { encodeHeader, endOfArchive } from './tar/writer.ts';
 import { collect, createTestRoot, failureClassOf, failureOf, isRoot, streamOf, tarOf } from './testing.ts';
 
 const root = createTestRoot();

@@ -1,7 +1,7 @@
 /** Whether a container may be created as asked (moby daemon/container.go verifyContainerSettings and what it calls). */
 import { existsSync } from 'node:fs';
 import { invalidParameter, notFound, notImplemented } from '../../errors.ts';
-import { normalizeCapabilities } from '../../linux/capabilities.ts';
+import { capabilityNames, normalizeCapabilities } from '../../linux/capabilities.ts';
 import { rlimitOfUlimit } from '../../linux/rlimits.ts';
 import type { ContainerConfig, HostConfig } from '../docker-types.ts';
 import { parseDeviceRule } from './devices.ts';
@@ -61,7 +61,7 @@ const isAddress = (text: string): boolean =>
 
 function validateCapabilities({ CapAdd, CapDrop }: HostConfig, host: HostFacts): void {
   wrapped('invalid CapAdd', () => normalizeCapabilities(CapAdd ?? [], host.capabilities));
-  wrapped('invalid CapDrop', () => normalizeCapabilities(CapDrop ?? []));
+  wrapped('invalid CapDrop', () => normalizeCapabilities(CapDrop ?? [], capabilityNames));
 }
 
 function wrapped(what: string, check: () => unknown): void {

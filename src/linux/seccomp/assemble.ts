@@ -20,17 +20,6 @@ import type { Seccomp } from './types.ts';
  * Throws invalid-parameter for a malformed filter or one over 4096 instructions, not-implemented for SCMP_ACT_NOTIFY.
  */
 export function assembleSeccomp(seccomp: Seccomp, native: Abi = nativeAbi()): Uint8Array {
-  // Thousands of containers share the filter of one profile, and `resolveProfile` answers the same object for them.
-  const known = assembled.get(seccomp)?.get(native);
-  if (known !== undefined) return known;
-  const program = assemble(seccomp, native);
-  assembled.set(seccomp, (assembled.get(seccomp) ?? new Map<Abi, Uint8Array>()).set(native, program));
-  return program;
-}
-
-const assembled = new WeakMap<Seccomp, Map<Abi, Uint8Array>>();
-
-function assemble(seccomp: Seccomp, native: Abi): Uint8Array {
   const program = assembleDecisions(resolveRules(seccomp, native));
   if (program.length > maxInstructions) {
     throw invalidParameter(`the seccomp profile needs ${program.length} BPF instructions; the kernel takes at most ${maxInstructions}`);

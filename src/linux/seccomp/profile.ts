@@ -62,24 +62,12 @@ export function parseProfile(text: string): SeccompProfile {
 }
 
 /**
- * The filter of a profile for one container: the same object for the same profile and target, so that it is assembled once.
- * Undefined when the profile says nothing, which means none, as in Docker. Throws invalid-parameter for a profile that
- * contradicts itself.
+ * The filter of a profile for one container. Undefined when the profile says nothing, which means none, as in Docker. Throws
+ * invalid-parameter for a profile that contradicts itself.
  */
 export function resolveProfile(profile: SeccompProfile, target: ProfileTarget): Seccomp | undefined {
   const groups = profile.syscalls ?? [];
   if ((profile.defaultAction ?? '') === '' && groups.length === 0) return undefined;
-  const key = `${target.architecture} ${target.kernelRelease} ${target.capabilities.join()}`;
-  let ofProfile = resolved.get(profile);
-  if (ofProfile === undefined) resolved.set(profile, (ofProfile = new Map()));
-  let filter = ofProfile.get(key);
-  if (filter === undefined) ofProfile.set(key, (filter = resolve(profile, groups, target)));
-  return filter;
-}
-
-const resolved = new WeakMap<SeccompProfile, Map<string, Seccomp>>();
-
-function resolve(profile: SeccompProfile, groups: readonly SyscallGroup[], target: ProfileTarget): Seccomp {
   const explicit = profile.architectures ?? [];
   const map = profile.archMap ?? [];
   if (explicit.length > 0 && map.length > 0) {
