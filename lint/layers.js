@@ -23,10 +23,10 @@ const PICTURE = 'cli → (daemon.ts) → api → engine → {build → images �
 /** Below these lines nothing knows of the metadata database. */
 const WITHOUT_STORE = new Set(['runtime', 'linux']);
 
-/** The layer of a file: the folder, or file, directly below src/. */
+/** The layer of a file: the folder, or file (its test counts as it), directly below src/. */
 const layerOf = (file, root) => {
   const relative = path.relative(path.join(root, 'src'), file);
-  return relative.startsWith('..') ? undefined : relative.split(path.sep)[0];
+  return relative.startsWith('..') ? undefined : relative.split(path.sep)[0].replace(/\.test\.ts$/, '.ts');
 };
 
 const rankOf = (layer) => ORDER.findIndex((group) => group.includes(layer));

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 struct connection connections[MAX_CONNECTIONS];
+int connection_count;
 
 /* ---- answers ---------------------------------------------------------------------------------------------------------- */
 
@@ -40,7 +41,7 @@ static bool message_send(struct connection *to, const struct writer *w, uint32_t
 static bool send_to_all(const struct writer *w, uint32_t type)
 {
   bool taken = false;
-  for (int i = 0; i < MAX_CONNECTIONS; i++)
+  for (int i = 0; i < connection_count; i++)
     if (connections[i].kind == CONNECTION_CONTROL)
       taken |= message_send(&connections[i], w, type);
   return taken;
@@ -83,7 +84,7 @@ static void send_hello(struct connection *to)
   static char ids[MAX_PROCESSES * ID_SIZE];
   uint32_t pids[MAX_PROCESSES], count = 0;
   struct text text = TEXT(ids);
-  for (int i = 1; i < MAX_PROCESSES; i++) {
+  for (int i = 1; i < process_count; i++) {
     const struct process *p = &processes[i];
     if (p->state == PROCESS_FREE || p->state == PROCESS_STARTING)
       continue;
@@ -93,7 +94,7 @@ static void send_hello(struct connection *to)
   }
   SEND(to, hello, REPLY_HELLO, (uint32_t)getpid(), (uint32_t)processes[0].pid, container.exit_record_path,
        { count, ids }, { count, (const uint8_t *)pids });
-  for (int i = 0; i < MAX_PROCESSES; i++) {
+  for (int i = 0; i < process_count; i++) {
     struct process *p = &processes[i];
     if (p->state != PROCESS_FINISHED)
       continue;
@@ -261,7 +262,7 @@ static void request_attach(struct connection *c, struct reader *r)
 
 void connection_unpark(struct process *p)
 {
-  for (int i = 0; i < MAX_CONNECTIONS; i++)
+  for (int i = 0; i < connection_count; i++)
     if (connections[i].kind == CONNECTION_PARKED && strcmp(connections[i].target, p->id) == 0)
       attach_to(&connections[i], p);
 }
@@ -297,7 +298,7 @@ void connection_close(struct connection *c)
   source_close(&c->source);
   pages_free(c->message, c->message_size);
   pages_free(c->pending, PENDING_SIZE);
-  for (int i = 0; i < MAX_PROCESSES; i++) {
+  for (int i = 0; i < process_count; i++) {
     if (processes[i].requester != c)
       continue;
     processes[i].requester = NULL;
@@ -360,6 +361,8 @@ static struct connection *connection_new(int fd, enum connection_kind kind)
     struct connection *c = &connections[i];
     if (c->kind != CONNECTION_FREE)
       continue;
+    if (i == connection_count)
+      connection_count++;
     memset(c, 0, sizeof *c);
     c->kind = kind;
     c->source = (struct source){ fd, 0, message_ready };

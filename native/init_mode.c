@@ -34,34 +34,37 @@ static void handle(int number, void (*handler)(int))
   sigaction(number, &action, NULL);
 }
 
+static const char *path_variable(void)
+{
+  for (char **entry = environ; *entry != NULL; entry++)
+    if (strncmp(*entry, "PATH=", 5) == 0)
+      return *entry + 5;
+  return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+}
+
 /* Tries PATH as execvp(3) does, without its fallback to a shell; -errno when nothing could be executed. */
 static int execute(char **argv)
 {
-  const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  for (char **entry = environ; *entry != NULL; entry++)
-    if (strncmp(*entry, "PATH=", 5) == 0)
-      path = *entry + 5;
+  int found = -ENOENT;
   if (strchr(argv[0], '/') != NULL) {
     execve(argv[0], argv, environ);
     return -errno;
   }
-  int found = -ENOENT;
-  for (const char *end = path; *end != 0 || end == path; path = end + (*end == ':')) {
+  for (const char *directory = path_variable(); directory != NULL;) {
     char candidate[4096];
     struct text text = TEXT(candidate);
-    end = path + strcspn(path, ":");
-    text.end = (size_t)(end - path) < sizeof candidate - 1 ? candidate + (end - path) : candidate;
-    text_add(&text, path);
-    text.end = candidate + sizeof candidate - 1;
-    text.overflow = false;
-    text_add(&text, text.at == candidate ? "./" : "/");
-    text_add(&text, argv[0]);
-    if (!text.overflow)
+    size_t length = strcspn(directory, ":");
+    const char *next = directory[length] == ':' ? directory + length + 1 : NULL;
+    if (length + strlen(argv[0]) + 2 < sizeof candidate) {
+      memcpy(candidate, directory, length);
+      text.at = candidate + length;
+      text_add(&text, length == 0 ? "./" : "/");
+      text_add(&text, argv[0]);
       execve(candidate, argv, environ);
-    if (errno != ENOENT && errno != ENOTDIR)
-      found = -errno;
-    if (*end == 0)
-      break;
+      if (errno != ENOENT && errno != ENOTDIR)
+        found = -errno;
+    }
+    directory = next;
   }
   return found;
 }

@@ -32,17 +32,44 @@ int do_open_root(struct runner *run, const struct op_open_root *op)
   return 0;
 }
 
-/* A new file, for a mount of something that is no directory. It must not follow or replace what is there. */
-static int create_file(struct runner *run, const char *path)
+/* The path that a dangling link at `path` stands for, in place. */
+static int splice_link(char path[PATH_MAX], int parent, const char *name)
 {
-  char name[NAME_MAX + 1];
-  CLOSE int parent = root_open_parent(run, path, name);
-  if (parent < 0)
-    return parent;
-  int fd = openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0755);
-  if (fd < 0 && errno == ELOOP)
-    return -EEXIST;
-  return fd < 0 ? -errno : fd;
+  char target[PATH_MAX];
+  ssize_t length = readlinkat(parent, name, target, sizeof target - 1);
+  if (length < 0)
+    return errno == EINVAL ? -EEXIST : -errno;
+  target[length] = 0;
+  char *base = target[0] == '/' ? path : strrchr(path, '/');
+  base = base == NULL || base == path ? path : base + 1;
+  if ((size_t)(base - path) + (size_t)length >= PATH_MAX)
+    return -ENAMETOOLONG;
+  memcpy(base, target, (size_t)length + 1);
+  return 0;
+}
+
+/*
+ * A new file, for a mount of something that is no directory. A link that leads nowhere (resolv.conf of an image made from a
+ * machine) is followed inside the root, each step by hand: open(2) itself would follow it out of the root.
+ */
+static int create_file(struct runner *run, const char *wanted)
+{
+  char path[PATH_MAX], name[NAME_MAX + 1];
+  if (strlen(wanted) >= sizeof path)
+    return -ENAMETOOLONG;
+  memcpy(path, wanted, strlen(wanted) + 1);
+  for (int links = 0; links < 40; links++) {
+    CLOSE int parent = root_open_parent(run, path, name);
+    if (parent < 0)
+      return parent;
+    int fd = openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0755);
+    if (fd >= 0 || errno != EEXIST)
+      return fd >= 0 ? fd : -errno;
+    int error = splice_link(path, parent, name);
+    if (error < 0)
+      return error;
+  }
+  return -ELOOP;
 }
 
 /* The place to mount on, made when missing. It is a descriptor: what is mounted there cannot be moved by a rename. */

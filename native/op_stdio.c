@@ -6,7 +6,6 @@
 #include "sys.h"
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 
 /* Sends up to three descriptors with one word of explanation. */
@@ -74,21 +73,20 @@ int do_stdio(struct runner *run, const struct op_stdio *op)
 }
 
 /*
- * The master of a new terminal, from the devpts in the root. It has to be a ptmx of a devpts: an image could have anything
- * else there, and what is opened next is found through it (CVE-2025-52565).
+ * The master of a new terminal, from the devpts in the root. The directory has to be a devpts, and ptmx has to be in it and
+ * nothing mounted over it: what an image put there instead is never opened, not even to look (CVE-2025-52565).
  */
 static int open_master(struct runner *run)
 {
-  CLOSE int master = root_open(run, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW);
-  if (master < 0)
-    return master;
-  struct stat st;
+  CLOSE int directory = root_open(run, "/dev/pts", O_PATH | O_DIRECTORY);
+  if (directory < 0)
+    return directory;
   struct statfs fs;
-  if (fstat(master, &st) < 0 || fstatfs(master, &fs) < 0)
+  if (fstatfs(directory, &fs) < 0)
     return -errno;
-  if (!S_ISCHR(st.st_mode) || fs.f_type != MAGIC_DEVPTS)
+  if (fs.f_type != MAGIC_DEVPTS)
     return -ENODEV;
-  return take_fd(&master);
+  return sys_openat2(directory, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, 0, RESOLVE_NO_MOUNTS | RESOLVE_NO_MAGIC);
 }
 
 /* /dev/console is a mount of the terminal's very descriptor: no path to it is resolved, so none can be swapped. */

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 
 struct process processes[MAX_PROCESSES];
-static int process_count; /* entries ever used */
+int process_count;
 
 struct process *process_find(const char *id)
 {
@@ -335,6 +335,7 @@ static bool has_output(const struct process *p)
 static void process_finish(struct process *p)
 {
   bool is_container = p == &processes[0];
+  p->state = PROCESS_FINISHED; /* first: what follows asks for updates of processes, and there is nothing left to update here */
   if (is_container) {
     log_flush(true);
     record_exit(&p->exit);
@@ -342,7 +343,8 @@ static void process_finish(struct process *p)
   relay_close(p);
   bool heard = send_exited(p);
   source_close(&p->pidfd);
-  p->state = heard && !is_container ? PROCESS_FREE : PROCESS_FINISHED;
+  if (heard && !is_container)
+    p->state = PROCESS_FREE;
 }
 
 /* Once the container has ended and none of its execs is left, the shim's work is done. */

@@ -22,16 +22,15 @@ static void pending_free(struct connection *client)
   client->deadline = 0;
 }
 
-/* The client takes no more output; what it has sent as input is still read. */
-static void client_gone(struct connection *client)
+/* The client takes no more output; what it has sent as input is still read. The caller updates the process afterwards. */
+static void client_deaf(struct connection *client)
 {
-  struct process *p = client->process;
   pending_free(client);
   client->streams &= STREAM_STDIN;
   if (client->streams == 0 || client->kind == CONNECTION_CLOSING)
     connection_close(client);
-  if (p != NULL)
-    process_update(p);
+  else
+    client_update(client);
 }
 
 static bool pending_add(struct connection *client, const uint8_t *data, size_t size)
@@ -55,7 +54,7 @@ static void client_send(struct connection *client, const uint8_t *data, size_t s
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0 && errno != EAGAIN) {
-      client_gone(client);
+      client_deaf(client);
       return;
     }
     if (n < 0)
@@ -65,7 +64,7 @@ static void client_send(struct connection *client, const uint8_t *data, size_t s
   if (sent == size)
     return;
   if (!pending_add(client, data + sent, size - sent))
-    client_gone(client);
+    client_deaf(client);
   else
     client_update(client);
 }
@@ -73,6 +72,7 @@ static void client_send(struct connection *client, const uint8_t *data, size_t s
 /* Sends what is waiting; true when the connection is still there. */
 static bool client_flush(struct connection *client)
 {
+  struct process *p = client->process;
   while (client->pending_at < client->pending_end) {
     ssize_t n = send(client->source.fd, client->pending + client->pending_at, client->pending_end - client->pending_at,
                      MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -81,7 +81,9 @@ static bool client_flush(struct connection *client)
     if (n < 0 && errno == EAGAIN)
       return true;
     if (n < 0) {
-      client_gone(client);
+      client_deaf(client);
+      if (p != NULL)
+        process_update(p);
       return client->kind != CONNECTION_FREE;
     }
     client->pending_at += (size_t)n;
@@ -94,8 +96,9 @@ static bool client_flush(struct connection *client)
     connection_close(client);
     return false;
   }
-  if (client->process != NULL)
-    process_update(client->process);
+  client_update(client);
+  if (p != NULL)
+    process_update(p);
   return client->kind != CONNECTION_FREE;
 }
 
@@ -103,10 +106,17 @@ bool clients_block(const struct process *process)
 {
   /* After the exit, what is left in the pipes is little and bounded: it is taken over, so that the exit can be told at once. */
   size_t enough = process->state == PROCESS_DRAINING ? PENDING_SIZE - sizeof io_buffer : 0;
-  for (int i = 0; i < MAX_CONNECTIONS; i++)
+  for (int i = 0; i < connection_count; i++)
     if (connections[i].kind == CONNECTION_ATTACHED && connections[i].process == process && connections[i].pending_end > enough)
       return true;
   return false;
+}
+
+static void clients_update(const struct process *p)
+{
+  for (int i = 0; i < connection_count; i++)
+    if (connections[i].kind == CONNECTION_ATTACHED && connections[i].process == p)
+      client_update(&connections[i]);
 }
 
 /* ---- input ------------------------------------------------------------------------------------------------------------ */
@@ -115,9 +125,7 @@ static void input_close(struct process *p)
 {
   source_close(&p->input);
   p->input_state = INPUT_NONE;
-  for (int i = 0; i < MAX_CONNECTIONS; i++)
-    if (connections[i].kind == CONNECTION_ATTACHED && connections[i].process == p)
-      client_update(&connections[i]);
+  clients_update(p);
 }
 
 /* The client sends no more input. What follows is Docker's: */
@@ -152,9 +160,7 @@ static void input_move(struct connection *client)
     if (taken < 0 && (errno == EAGAIN || errno == EINTR)) {
       p->input_state = INPUT_FULL;
       watch(&p->input, EPOLLOUT);
-      for (int i = 0; i < MAX_CONNECTIONS; i++)
-        if (connections[i].kind == CONNECTION_ATTACHED && connections[i].process == p)
-          client_update(&connections[i]);
+      clients_update(p);
       return;
     }
     if (taken < 0) { /* the process has closed its input: the rest is read and dropped */
@@ -172,9 +178,19 @@ static void input_ready(struct source *source, uint32_t events)
   (void)events;
   watch(source, 0);
   p->input_state = INPUT_OPEN;
-  for (int i = 0; i < MAX_CONNECTIONS; i++)
-    if (connections[i].kind == CONNECTION_ATTACHED && connections[i].process == p)
-      client_update(&connections[i]);
+  clients_update(p);
+}
+
+/* The client has gone altogether, or is sent away. */
+static void client_leave(struct connection *client)
+{
+  struct process *p = client->process;
+  if (client->kind == CONNECTION_ATTACHED && (client->streams & STREAM_STDIN) != 0)
+    input_end(client);
+  if (client->kind != CONNECTION_FREE)
+    connection_close(client);
+  if (p != NULL)
+    process_update(p);
 }
 
 /* ---- a client's connection -------------------------------------------------------------------------------------------- */
@@ -190,7 +206,7 @@ static void client_ready(struct source *source, uint32_t events)
     return;
   }
   if ((events & (EPOLLHUP | EPOLLERR)) != 0)
-    client_gone(client);
+    client_leave(client);
 }
 
 void client_update(struct connection *client)
@@ -234,7 +250,7 @@ void client_end(struct connection *client)
 uint64_t client_timers(uint64_t now)
 {
   uint64_t next = UINT64_MAX;
-  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+  for (int i = 0; i < connection_count; i++) {
     struct connection *c = &connections[i];
     if (c->kind == CONNECTION_FREE || c->deadline == 0)
       continue;
@@ -242,10 +258,7 @@ uint64_t client_timers(uint64_t now)
       next = c->deadline < next ? c->deadline : next;
       continue;
     }
-    struct process *p = c->process;
-    connection_close(c);
-    if (p != NULL)
-      process_update(p);
+    client_leave(c);
   }
   return next;
 }
@@ -263,7 +276,7 @@ static void output_give(struct stream *stream, size_t size)
   uint8_t header[FRAME_HEADER] = { stream->number, 0, 0, 0,
     (uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size };
   memcpy(io_buffer, header, sizeof header);
-  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+  for (int i = 0; i < connection_count; i++) {
     struct connection *client = &connections[i];
     if (client->kind != CONNECTION_ATTACHED || client->process != p || (client->streams & wanted) == 0)
       continue;
@@ -330,9 +343,7 @@ void relay_begin(struct process *p, const int *fds, size_t count, bool terminal)
   }
   p->input = (struct source){ input, 0, input_ready };
   p->input_state = input >= 0 ? INPUT_OPEN : INPUT_NONE;
-  for (int i = 0; i < MAX_CONNECTIONS; i++)
-    if (connections[i].kind == CONNECTION_ATTACHED && connections[i].process == p)
-      client_update(&connections[i]);
+  clients_update(p);
 }
 
 void relay_close(struct process *p)
@@ -341,7 +352,7 @@ void relay_close(struct process *p)
   source_close(&p->streams[1].source);
   source_close(&p->input);
   p->input_state = INPUT_NONE;
-  for (int i = 0; i < MAX_CONNECTIONS; i++)
+  for (int i = 0; i < connection_count; i++)
     if (connections[i].process == p && connections[i].kind == CONNECTION_ATTACHED)
       client_end(&connections[i]);
 }

@@ -55,10 +55,21 @@ void shim_finish(void)
 
 static bool clients_left(void)
 {
-  for (int i = 0; i < MAX_CONNECTIONS; i++)
+  for (int i = 0; i < connection_count; i++)
     if (connections[i].kind == CONNECTION_CLOSING)
       return true;
   return false;
+}
+
+/* A daemon that died between starting a shim and saying what for leaves one that nobody will ever speak to. */
+static bool is_abandoned(void)
+{
+  if (container.id[0] != 0 || finishing)
+    return false;
+  for (int i = 0; i < connection_count; i++)
+    if (connections[i].kind == CONNECTION_CONTROL)
+      return false;
+  return true;
 }
 
 /* Milliseconds until something has to be done without an event; -1 for never. */
@@ -89,7 +100,7 @@ static _Noreturn void loop(void)
   while (!finishing || clients_left()) {
     struct epoll_event event;
     int timeout = next_timeout();
-    if (finishing && !clients_left())
+    if ((finishing && !clients_left()) || is_abandoned())
       break;
     /* One event at a time: handling one may close the source of another, which then is no longer reported. */
     int count = epoll_wait(epoll_fd, &event, 1, timeout);

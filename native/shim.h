@@ -128,6 +128,7 @@ struct container {
 extern struct container container;
 extern struct process processes[MAX_PROCESSES]; /* [0] is the container's first process */
 extern struct connection connections[MAX_CONNECTIONS];
+extern int process_count, connection_count; /* entries ever used */
 extern uint8_t io_buffer[FRAME_HEADER + CHUNK];
 
 /* shim.c */

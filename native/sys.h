@@ -46,6 +46,7 @@ struct clone_arguments {
 struct open_request {
   uint64_t flags, mode, resolve;
 };
+#define RESOLVE_NO_MOUNTS 0x01
 #define RESOLVE_NO_MAGIC 0x02
 #define RESOLVE_ROOTED 0x10
 

@@ -2,11 +2,12 @@
  * Runs the tests of the tiers named as arguments (`unit`, `integration`; both without any), each file in a process of its own so
  * that a crash takes nothing else with it, and ends with one line: `N passed, N failed, N skipped`.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
+import { caissonCommand } from './support/engine.ts';
 import { bun, checkout } from './support/paths.ts';
 
 interface Counts {
@@ -71,6 +72,8 @@ async function main(): Promise<void> {
   const [select = ''] = process.argv.slice(2).filter((word) => word.startsWith('--only=')).map((word) => word.slice('--only='.length));
   const named = process.argv.slice(2).filter((word) => !word.startsWith('--'));
   const waiting = (named.length > 0 ? named : ['unit', 'integration']).flatMap((tier) => batchesOf(tier, select));
+  // Built once, before tests that have a time limit need it.
+  if (waiting.some(({ title }) => title !== 'unit')) execFileSync(caissonCommand()[0] as string, ['--version'], { stdio: 'inherit' });
   const reports = mkdtempSync(path.join(tmpdir(), 'caisson-reports-'));
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   const worker = async (): Promise<void> => {

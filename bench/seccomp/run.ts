@@ -1,6 +1,6 @@
 /**
- * What a system call costs under the default filter: as Caisson assembles it, as a list in the order of numbers, as libseccomp
- * makes it (where it is installed), and without any. Usage: bun bench/seccomp/run.ts [loops]
+ * What a system call costs under the default filter: as Caisson assembles it, as a list in the order of numbers, as
+ * libseccomp makes it (where it is installed), and without any. Usage: bun bench/seccomp/run.ts [loops]
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,9 @@ const loops = process.argv[2] ?? '10000';
 const directory = mkdtempSync(join(tmpdir(), 'caisson-bench-seccomp-'));
 const seccomp = resolveProfile(defaultProfile, { architecture: process.arch, kernelRelease: release(), capabilities: defaultCapabilities }) as Seccomp;
 
-/** One test after the other for every number that is not refused, each jumping to its own answer: the order of a list. */
+/**
+ * One test after the other for every number that is not refused, each jumping to its own answer: the order of a list.
+ */
 function linearProgram(architectures: readonly ArchitectureDecisions[]): Uint8Array {
   const program: BpfInstruction[] = [instruction(bpf.LD_W_ABS, seccompData.arch)];
   for (const { auditArch, ranges } of architectures) {

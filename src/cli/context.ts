@@ -38,9 +38,15 @@ export class Context {
       throw new ExitError(1, `caisson: Cannot connect to the Caisson daemon at ${this.host}. Is it running? ` +
         `Start it with: caisson daemon --host ${this.host}`);
     }
-    const { startDaemon } = await import('./start-daemon.ts');
-    await startDaemon();
-    await this.client.connect();
+    const { socketAppears, startDaemon } = await import('./start-daemon.ts');
+    try {
+      await startDaemon();
+      await this.client.connect();
+    } catch (failure) {
+      // Two commands may start an engine at once: the one that comes too late uses the other's.
+      const late = failure instanceof ExitError && failure.message.includes('another daemon');
+      if (!late || !(await socketAppears(this.client))) throw failure;
+    }
   }
 }
 

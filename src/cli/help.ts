@@ -26,7 +26,8 @@ export async function helpCommand(words: readonly string[], wanted: boolean): Pr
     return 0;
   }
   const path = group === undefined ? name : `${name} ${second}`;
-  printError(`caisson: unknown command: caisson ${path}\n${suggestion(path)}\nRun 'caisson ${wanted || group === undefined ? '' : `${name} `}--help' for more information`);
+  const topicHelp = wanted || group === undefined ? '' : `${name} `;
+  printError(`caisson: unknown command: caisson ${path}\n${suggestion(path)}\nRun 'caisson ${topicHelp}--help' for more information`);
   return 1;
 }
 
@@ -72,7 +73,8 @@ First steps: caisson run -it --rm busybox sh
 }
 
 function groupHelp(name: string, summary: string, commands: Readonly<Record<string, Entry>>): string {
-  return `${heading('Usage:')}  caisson ${name} COMMAND\n\n${summary}\n\n${heading('Commands:')}\n${entries(Object.entries(commands))}
+  const list = entries(Object.entries(commands));
+  return `${heading('Usage:')}  caisson ${name} COMMAND\n\n${summary}\n\n${heading('Commands:')}\n${list}
 Run 'caisson ${name} COMMAND --help' for more information on a command.\n`;
 }
 

@@ -76,8 +76,9 @@ function parseLine(command: Command, { path, rest }: Found): ParsedLine | ExitEr
   }
 }
 
+const count = (number: number) => `${number} argument${number === 1 ? '' : 's'}`;
+
 function expectation({ least, most }: Command): string {
-  const count = (number: number) => `${number} argument${number === 1 ? '' : 's'}`;
   if (most === 0) return 'accepts no arguments';
   if (most === least) return `requires ${count(least)}`;
   return most === undefined ? `requires at least ${count(least)}` : `requires at least ${least} and at most ${count(most)}`;

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { defaultExecRoot } from '../engine/daemon-options.ts';
 import { ExitError } from './errors.ts';
+import type { HttpClient } from './http/client.ts';
 import { printError } from './io/output.ts';
 
 const LOG = '/var/log/caisson.log';
@@ -67,5 +68,25 @@ function firstWords(child: ReturnType<typeof spawn>): Promise<string> {
     pipe.on('end', settle);
     pipe.on('error', settle);
     child.on('exit', settle);
+  });
+}
+
+/** How long an engine that another command has started may take to come up. */
+const PATIENCE_MS = 10_000;
+
+/** Waits for an engine that is being started elsewhere: connects whenever something happens in the sockets' directory. */
+export function socketAppears(client: HttpClient): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = (connected: boolean) => {
+      watcher.close();
+      clearTimeout(timer);
+      resolve(connected);
+    };
+    const attempt = () => {
+      client.connect().then(() => settle(true), () => undefined);
+    };
+    const watcher = fs.watch(defaultExecRoot, attempt);
+    const timer = setTimeout(() => settle(false), PATIENCE_MS);
+    attempt();
   });
 }

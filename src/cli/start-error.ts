@@ -19,6 +19,8 @@ export function startFailure(error: unknown, path: string): ExitError {
 function nextStep(message: string): string {
   if (/already in use by container/.test(message)) return "\n\nRemove it with 'caisson rm NAME', or choose another --name";
   if (/executable file not found/.test(message)) return '\n\nThe command is looked up in the PATH of the container, not of the host';
-  if (/no such image|pull access denied|dial tcp/i.test(message)) return "\n\n'caisson images' shows the images there are; 'caisson load' and 'caisson import' bring others";
+  if (/no such image|pull access denied|dial tcp/i.test(message)) {
+    return "\n\n'caisson images' shows the images there are; 'caisson load' and 'caisson import' bring others";
+  }
   return '';
 }

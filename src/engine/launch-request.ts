@@ -92,7 +92,10 @@ function buildSpec(context: EngineContext, container: Container): LaunchSpec {
   return { ...built, root, cgroup };
 }
 
-const rootSource = (root: RootDescription): RootSource => ({ kind: 'overlay', ...root, options: ['index=off'] });
+/** Whatever the kernel's defaults are: a writable layer must be a plain difference, readable without its mount. */
+const overlayOptions = ['index=off', 'redirect_dir=off', 'metacopy=off'];
+
+const rootSource = (root: RootDescription): RootSource => ({ kind: 'overlay', ...root, options: overlayOptions });
 
 function userFiles(context: EngineContext, root: RootDescription): UserFiles {
   const text = (path: string) => Buffer.from(context.readFileInRoot(root, path) ?? []).toString('utf8');

@@ -3,9 +3,9 @@
  * killed between any two instructions; a container's shim, its exit record and its log do not depend on it.
  */
 import { readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExitRecord, Shim } from '../runtime/shim.ts';
+import { removeTree } from '../storage/remove.ts';
 import type { Container } from './container.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
@@ -26,8 +26,8 @@ export async function reconcile(context: EngineContext): Promise<void> {
 /** Removes what a `create` or a removal left on disk that was cut short; nothing in the database knows of it. */
 async function sweep({ registry, settings, storage }: EngineContext): Promise<void> {
   const directories = join(settings.dataRoot, 'containers');
-  const orphans = readdirSync(directories).filter((id) => !registry.has(id)).map((id) => rm(join(directories, id), { recursive: true, force: true }));
-  await Promise.all([...orphans, ...storage.rootIds().filter((id) => !registry.has(id)).map((id) => storage.removeRoot(id))]);
+  const orphans = readdirSync(directories).filter((id) => !registry.has(id)).map((id) => removeTree(join(directories, id)));
+  await Promise.all([...orphans, ...storage.roots().filter((id) => !registry.has(id)).map((id) => storage.removeRoot(id))]);
 }
 
 async function reconcileContainer(context: EngineContext, container: Container): Promise<void> {

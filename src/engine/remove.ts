@@ -1,6 +1,6 @@
 /** `docker rm`: process, mounts, cgroups, files, names; nothing stays behind. */
-import { rm } from 'node:fs/promises';
 import { conflict, systemError } from '../errors.ts';
+import { removeTree } from '../storage/remove.ts';
 import type { Container } from './container.ts';
 import { endedOf, exitCodeOf, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
@@ -51,7 +51,7 @@ function checkStopped(container: Container, force: boolean): void {
 
 async function removeFiles(context: EngineContext, container: Container): Promise<void> {
   const { directory } = containerPaths(context.settings.dataRoot, container.id);
-  await Promise.all([context.storage.removeRoot(container.id), rm(directory, { recursive: true, force: true })]);
+  await Promise.all([context.storage.removeRoot(container.id), removeTree(directory)]);
 }
 
 function forget(context: EngineContext, container: Container): void {

@@ -1,4 +1,6 @@
-/** Capabilities (capabilities(7), linux/capability.h): names, bits, Docker's default set and its rules for changing it. */
+/**
+ * Capabilities (capabilities(7), linux/capability.h): names, bits, Docker's default set and its rules for changing it.
+ */
 import { readFileSync } from 'node:fs';
 import { invalidParameter } from '../errors.ts';
 
@@ -37,8 +39,8 @@ export function capabilitiesOf(mask: bigint): CapabilityName[] {
 let available: readonly CapabilityName[] | undefined;
 
 /**
- * What this process can hand on: its own effective set, which the kernel keeps within what it knows. Nobody can give what he
- * does not have, so `--privileged` and `ALL` mean these. Read once: a daemon's set does not change.
+ * What this process can hand on: its own effective set, which the kernel keeps within what it knows. Nobody can give
+ * what he does not have, so `--privileged` and `ALL` mean these. Read once: a daemon's set does not change.
  */
 export function availableCapabilities(): readonly CapabilityName[] {
   available ??= capabilitiesOf(effectiveMask(readFileSync('/proc/self/status', 'latin1')));
@@ -52,8 +54,8 @@ export function effectiveMask(status: string): bigint {
 }
 
 /**
- * Capabilities as a client writes them (any case, with or without `CAP_`, `ALL`) as full names. Throws invalid-parameter, in
- * Docker's words, for one that does not exist or cannot be had here.
+ * Capabilities as a client writes them (any case, with or without `CAP_`, `ALL`) as full names. Throws
+ * invalid-parameter, in Docker's words, for one that does not exist or cannot be had here.
  */
 export function normalizeCapabilities(
   names: readonly string[],
@@ -77,8 +79,8 @@ function isCapabilityName(name: string): name is CapabilityName {
 }
 
 /**
- * The set of a container: `--privileged`, or the default set less `drop`, plus `add`. With `ALL` among `add` it is everything
- * less `drop`; with `ALL` among `drop` it is `add` alone.
+ * The set of a container: `--privileged`, or the default set less `drop`, plus `add`. With `ALL` among `add` it is
+ * everything less `drop`; with `ALL` among `drop` it is `add` alone.
  */
 export function tweakCapabilities(
   change: { readonly add?: readonly string[]; readonly drop?: readonly string[]; readonly privileged?: boolean },

@@ -1,4 +1,7 @@
-/** Numbers, names and texts of errno(3), as asm-generic/errno-base.h and errno.h define them (the same on x86, arm, riscv, s390). */
+/**
+ * Numbers, names and texts of errno(3), as asm-generic/errno-base.h and errno.h define them (the same on x86, arm,
+ * riscv, s390).
+ */
 const table: readonly (readonly [number, string, string])[] = [
   [1, 'EPERM', 'operation not permitted'],
   [2, 'ENOENT', 'no such file or directory'],

@@ -52,8 +52,8 @@ function osRelease(): Record<string, string> {
 
 /** Parses os-release(5): assignments as a shell reads them. */
 export function parseOsRelease(text: string): Record<string, string> {
-  const entries = [...text.matchAll(/^([A-Z0-9_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, unquote(value.trim())] as const);
-  return Object.fromEntries(entries);
+  const assignments = [...text.matchAll(/^([A-Z0-9_]+)=(.*)$/gm)];
+  return Object.fromEntries(assignments.map(([, name = '', value = '']) => [name, unquote(value.trim())]));
 }
 
 function unquote(value: string): string {

@@ -154,6 +154,6 @@ export function attributeNames(attributes: number): string[] {
     if ((attributes & (attributeWords[word] as AttributeChange).set) !== 0) words.push(word);
   }
   const time = attributes & atime;
-  words.push(time === attribute.MOUNT_ATTR_NOATIME ? 'noatime' : time === attribute.MOUNT_ATTR_STRICTATIME ? 'strictatime' : 'relatime');
-  return words;
+  if (time === attribute.MOUNT_ATTR_NOATIME) return [...words, 'noatime'];
+  return [...words, time === attribute.MOUNT_ATTR_STRICTATIME ? 'strictatime' : 'relatime'];
 }

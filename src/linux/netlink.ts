@@ -13,7 +13,10 @@ export const netlink = {
   IFF_UP: 0x1,
 } as const;
 
-/** An attribute (struct rtattr): a number as a 32-bit word, a text with a NUL after it, bytes as they are, or nested ones. */
+/**
+ * An attribute (struct rtattr): a number as a 32-bit word, a text with a NUL after it, bytes as they are, or nested
+ * ones.
+ */
 export interface NetlinkAttribute {
   readonly type: number;
   readonly value: number | string | Uint8Array | readonly NetlinkAttribute[];
@@ -86,11 +89,11 @@ function concatenate(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** struct ifinfomsg: which interface, and the IFF_* bits to change in it and their new values. */
-export function interfaceMessage(fields: { readonly index: number; readonly flags?: number; readonly change?: number }): Uint8Array {
+export function interfaceMessage(index: number, flags = 0, change = 0): Uint8Array {
   const view = new DataView(new ArrayBuffer(16));
-  view.setInt32(4, fields.index, true);
-  view.setUint32(8, fields.flags ?? 0, true);
-  view.setUint32(12, fields.change ?? 0, true);
+  view.setInt32(4, index, true);
+  view.setUint32(8, flags, true);
+  view.setUint32(12, change, true);
   return new Uint8Array(view.buffer);
 }
 
@@ -100,5 +103,5 @@ const loopbackIndex = 1;
 /** Sets the loopback interface up; the kernel gives it 127.0.0.1/8 and ::1 then. */
 export function loopbackUp(): NetlinkMessage {
   const { RTM_NEWLINK: type, IFF_UP: up } = netlink;
-  return { type, body: interfaceMessage({ index: loopbackIndex, flags: up, change: up }) };
+  return { type, body: interfaceMessage(loopbackIndex, up, up) };
 }

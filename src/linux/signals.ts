@@ -25,11 +25,13 @@ function realTimeName(signal: number): string {
 }
 
 /** Signals that code sends. */
-export const signal = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGTERM: 15, SIGCHLD: 17, SIGCONT: 18, SIGSTOP: 19, SIGWINCH: 28 } as const;
+export const signal = {
+  SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGTERM: 15, SIGCHLD: 17, SIGCONT: 18, SIGSTOP: 19, SIGWINCH: 28,
+} as const;
 
 /**
- * Number of a signal given as Docker accepts it: `SIGTERM`, `term`, `SIGRTMIN+3`, `15`. Throws invalid-parameter with Docker's
- * sentences.
+ * Number of a signal given as Docker accepts it: `SIGTERM`, `term`, `SIGRTMIN+3`, `15`. Throws invalid-parameter with
+ * Docker's sentences.
  */
 export function parseSignal(text: string): number {
   if (/^[+-]?\d+$/.test(text)) {

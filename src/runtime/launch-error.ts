@@ -1,8 +1,8 @@
 /**
- * A failed operation in the words that people know from Docker and runc. Clients look for some of them: the docker command
- * derives its own exit code (125, 126, 127) from the message of a failed start.
+ * A failed operation in the words that people know from Docker and runc. Clients look for some of them: the docker
+ * command derives its own exit code (125, 126, 127) from the message of a failed start.
  */
-import { CaissonError, invalidParameter, systemError } from '../errors.ts';
+import { type CaissonError, invalidParameter, systemError } from '../errors.ts';
 import { errno, errnoText } from '../linux/errno.ts';
 import type { Operation } from './plan/operations.ts';
 import type { LaunchError } from './shim.ts';
@@ -15,7 +15,8 @@ export interface LaunchFailure {
 
 /** Docker's exit code for a start that failed for no reason of its own. */
 const exitUnknown = 128;
-const startPrefix = 'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ' +
+const startPrefix =
+  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ' +
   'unable to start container process: ';
 const execPrefix = 'OCI runtime exec failed: exec failed: unable to start container process: ';
 
@@ -28,7 +29,14 @@ export function launchFailure(error: LaunchError, command: string): LaunchFailur
   }
   if (isWorkingDirectoryTaken(error)) {
     const { path } = operation as Extract<Operation, { name: 'mkdirIn' }>;
-    return { exitCode: exitUnknown, error: systemError(`Cannot mkdir: ${path} is not a directory`, { operation: 'start container', object: path, cause: error }) };
+    return {
+      exitCode: exitUnknown,
+      error: systemError(`Cannot mkdir: ${path} is not a directory`, {
+        operation: 'start container',
+        object: path,
+        cause: error,
+      }),
+    };
   }
   return classify(`${startPrefix}${during}${describeFailure(error, command)}: unknown`, error);
 }
@@ -43,17 +51,19 @@ export function execFailure(error: LaunchError, command: string): LaunchFailure 
 }
 
 /**
- * Docker's rules (moby daemon/errors.go): which texts mean that the person asked for something that cannot run. It looks at
- * nothing but the text, so that every cause of, say, `permission denied` is treated alike.
+ * Docker's rules (moby daemon/errors.go): which texts mean that the person asked for something that cannot run. It
+ * looks at nothing but the text, so that every cause of, say, `permission denied` is treated alike.
  */
 function classify(message: string, cause: LaunchError): LaunchFailure {
   const facts = { operation: 'start container', object: cause.failure.object, cause };
   const text = message.toLowerCase();
   if (text.includes('permission denied')) return { exitCode: 126, error: invalidParameter(message, facts) };
   // The docker command knows 126 by the words "permission denied" alone.
-  if (text.includes('is a directory')) return { exitCode: 126, error: invalidParameter(`${message}: permission denied`, facts) };
+  if (text.includes('is a directory'))
+    return { exitCode: 126, error: invalidParameter(`${message}: permission denied`, facts) };
   if (text.includes('not a directory')) {
-    const hint = 'Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
+    const hint =
+      'Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
     return { exitCode: 127, error: invalidParameter(`${message}: ${hint}`, facts) };
   }
   if (text.includes('executable file not found') || text.includes('no such file or directory')) {
@@ -68,36 +78,55 @@ function describeFailure(error: LaunchError, command: string): string {
   const why = errnoText(failure.errno);
   if (operation === undefined) return `${error.message}: ${why}`;
   switch (operation.name) {
-    case 'execve': return executableFailure(command, failure.errno);
-    case 'chdir': return `chdir to cwd (${quote(operation.path)}) set in config.json failed: ${why}`;
-    case 'mkdirIn': return `mkdir ${operation.path}: ${why}`;
-    case 'mountIn': return mountFailure(operation.source, operation.target, mountReason(operation, failure.errno));
-    case 'openTree': return mountFailure(operation.path, failure.object, why);
-    case 'maskPaths': return `can't mask path ${failure.object}: ${why}`;
-    case 'readonlyPaths': return `can't make ${quote(failure.object)} read-only: ${why}`;
-    case 'mknodIn': return `error creating device nodes: mknod ${operation.path}: ${why}`;
-    case 'setrlimit': return `error setting rlimits for ready process: error setting rlimit type ${operation.resource}: ${why}`;
-    case 'setuser': return `unable to setup user: ${why}`;
-    case 'setCapabilities': case 'boundCapabilities': return `unable to apply caps: ${why}`;
-    case 'seccomp': return `unable to init seccomp: error loading seccomp filter into kernel: ${why}`;
-    case 'writeFile': return writeFailure(operation, failure.errno);
-    case 'mkdir': return `unable to apply cgroup configuration: mkdir ${operation.path}: ${why}`;
-    case 'deviceFilter': return `error setting cgroup config for procHooks process: unable to attach the device filter: ${why}`;
-    case 'setns': return `failed to join namespace ${operation.path}: ${why}`;
-    default: return `${operation.name}${failure.object === '' ? '' : ` ${failure.object}`}: ${why}`;
+    case 'execve':
+      return executableFailure(command, failure.errno);
+    case 'chdir':
+      return `chdir to cwd (${quote(operation.path)}) set in config.json failed: ${why}`;
+    case 'mkdirIn':
+      return `mkdir ${operation.path}: ${why}`;
+    case 'mountIn':
+      return mountFailure(operation.source, operation.target, mountReason(operation, failure.errno));
+    case 'openTree':
+      return mountFailure(operation.path, failure.object, why);
+    case 'maskPaths':
+      return `can't mask path ${failure.object}: ${why}`;
+    case 'readonlyPaths':
+      return `can't make ${quote(failure.object)} read-only: ${why}`;
+    case 'mknodIn':
+      return `error creating device nodes: mknod ${operation.path}: ${why}`;
+    case 'setrlimit':
+      return `error setting rlimits for ready process: error setting rlimit type ${operation.resource}: ${why}`;
+    case 'setuser':
+      return `unable to setup user: ${why}`;
+    case 'setCapabilities':
+    case 'boundCapabilities':
+      return `unable to apply caps: ${why}`;
+    case 'seccomp':
+      return `unable to init seccomp: error loading seccomp filter into kernel: ${why}`;
+    case 'writeFile':
+      return writeFailure(operation, failure.errno);
+    case 'mkdir':
+      return `unable to apply cgroup configuration: mkdir ${operation.path}: ${why}`;
+    case 'deviceFilter':
+      return `error setting cgroup config for procHooks process: unable to attach the device filter: ${why}`;
+    case 'setns':
+      return `failed to join namespace ${operation.path}: ${why}`;
+    default:
+      return `${operation.name}${failure.object === '' ? '' : ` ${failure.object}`}: ${why}`;
   }
 }
 
 const quote = (text: string): string => JSON.stringify(text);
 
 /**
- * A name without a slash was looked for in PATH; like the shells' and Go's search, what is found there but may not be executed
- * counts as not found.
+ * A name without a slash was looked for in PATH; like the shells' and Go's search, what is found there but may not be
+ * executed counts as not found.
  */
 function executableFailure(command: string, number: number): string {
   const why = errnoText(number);
   const missing = number === errno.ENOENT || number === errno.ENOTDIR;
-  if (!command.includes('/') && (missing || number === errno.EACCES)) return `exec: ${quote(command)}: executable file not found in $PATH`;
+  if (!command.includes('/') && (missing || number === errno.EACCES))
+    return `exec: ${quote(command)}: executable file not found in $PATH`;
   if (missing) return `exec: ${quote(command)}: stat ${command}: ${why}`;
   if (number === errno.EACCES || number === errno.EISDIR) return `exec: ${quote(command)}: ${why}`;
   return `exec ${command}: ${why}`;
@@ -113,6 +142,7 @@ const mountFailure = (source: string, target: string, why: string): string =>
 
 function writeFailure({ path, data }: Extract<Operation, { name: 'writeFile' }>, number: number): string {
   const why = errnoText(number);
-  if (path.startsWith('/proc/sys/')) return `${number === errno.ENOENT || number === errno.EACCES ? 'open' : 'write'} ${path}: ${why}`;
+  if (path.startsWith('/proc/sys/'))
+    return `${number === errno.ENOENT || number === errno.EACCES ? 'open' : 'write'} ${path}: ${why}`;
   return `error setting cgroup config for procHooks process: failed to write ${quote(data.trim())}: write ${path}: ${why}`;
 }

@@ -1,15 +1,27 @@
 /** The launcher and the helper against the real kernel: they need root and a built helper, and say so when they are skipped. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { createLauncher } from './launcher.ts';
+import type { Operation } from './plan/operations.ts';
 import { LaunchError } from './shim.ts';
 import type { AttachOptions, Launcher } from './shim.ts';
-import { containerPlan, execPlan, helperPath, launchRequest, makeSandbox, noInput, onceInput, terminal } from './testing/plain-container.ts';
+import {
+  containerPlan,
+  execPlan,
+  helperPath,
+  launchRequest,
+  makeSandbox,
+  noInput,
+  onceInput,
+  terminal,
+} from './testing/plain-container.ts';
+import { failureOf } from './testing/failure.ts';
 import type { Sandbox } from './testing/plain-container.ts';
 
-const missing = process.getuid?.() !== 0 ? 'needs root' : existsSync(helperPath) ? undefined : 'needs native/build/caisson-shim';
+const missing =
+  process.getuid?.() !== 0 ? 'needs root' : existsSync(helperPath) ? undefined : 'needs native/build/caisson-shim';
 const output: AttachOptions = { stdin: false, stdout: true, stderr: true };
 const everything: AttachOptions = { stdin: true, stdout: true, stderr: true };
 
@@ -17,9 +29,16 @@ let sandbox: Sandbox;
 let launcher: Launcher;
 let number = 0;
 
-const mounts = () => readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => line.includes(sandbox.directory));
+const mounts = () =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(sandbox.directory));
 const log = () => readFileSync(join(sandbox.directory, `${number}.log`), 'utf8');
-const logLines = () => log().trimEnd().split('\n').map((line) => JSON.parse(line) as { log: string; stream: string; time: string });
+const logLines = () =>
+  log()
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { log: string; stream: string; time: string });
 
 /** Dead, or a zombie that its new parent has yet to reap. */
 const isDead = (pid: number) => {
@@ -43,7 +62,7 @@ function readAll(socket: Socket): Promise<Buffer> {
 /** Takes Docker's frames apart: stream number to text. */
 function demultiplex(data: Buffer): Record<number, string> {
   const streams: Record<number, string> = {};
-  for (let at = 0; at < data.length; ) {
+  for (let at = 0; at < data.length;) {
     const [stream = 0, size] = [data[at], data.readUInt32BE(at + 4)];
     streams[stream] = (streams[stream] ?? '') + data.toString('utf8', at + 8, at + 8 + size);
     at += 8 + size;
@@ -54,7 +73,10 @@ function demultiplex(data: Buffer): Record<number, string> {
 /** Runs a command to its end with its output attached. */
 async function run(argv: readonly string[], plan: Partial<Parameters<typeof containerPlan>[1]> = {}) {
   number += 1;
-  const { shim, streams } = await launcher.launch(launchRequest(sandbox, number, containerPlan(sandbox.root, { argv, ...plan })), [output]);
+  const { shim, streams } = await launcher.launch(
+    launchRequest(sandbox, number, containerPlan(sandbox.root, { argv, ...plan })),
+    [output],
+  );
   const data = readAll(streams[0] as Socket);
   const record = await shim.exited;
   await shim.released;
@@ -65,16 +87,6 @@ async function run(argv: readonly string[], plan: Partial<Parameters<typeof cont
 async function start(argv: readonly string[] = ['sleep', '1000']) {
   number += 1;
   return (await launcher.launch(launchRequest(sandbox, number, containerPlan(sandbox.root, { argv })), [])).shim;
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<LaunchError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof LaunchError) return error;
-    throw error;
-  }
-  throw new Error('it did not fail');
 }
 
 describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : ` (${missing})`}`, () => {
@@ -101,24 +113,36 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
 
   test('has its own namespaces, and nothing open but 0, 1, 2', async () => {
     const { streams } = await run(['sh', '-c', 'echo $$; hostname; echo /proc/[0-9]*; echo /proc/self/fd/*']);
-    expect(streams[1]).toBe('1\ncaisson\n/proc/1\n/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2\n'.replace('/2\n', '/2 /proc/self/fd/3\n'));
+    expect(streams[1]).toBe(
+      '1\ncaisson\n/proc/1\n/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2\n'.replace('/2\n', '/2 /proc/self/fd/3\n'),
+    );
   });
 
   test('hides and protects paths', async () => {
-    const { streams } = await run(['sh', '-c', 'wc -c < /proc/keys; echo 1 2>/dev/null > /proc/sys/kernel/pid_max || echo protected; ls /']);
+    const { streams } = await run([
+      'sh',
+      '-c',
+      'wc -c < /proc/keys; echo 1 2>/dev/null > /proc/sys/kernel/pid_max || echo protected; ls /',
+    ]);
     expect(streams[1]).toStartWith('0\nprotected\nbin\ndev\n');
   });
 
   test('writes the log as Docker does', async () => {
     await run(['sh', '-c', `printf 'a"b\\\\c<d>&\\t\\r\\n'; printf '\\xff\\xe2\\x80\\xa8\\xc3\\xa9'`]);
     const lines = log().split('\n');
-    expect(lines[0]).toStartWith(String.raw`{"log":"a\"b\\c\u003cd\u003e\u0026\u0009\r\n","stream":"stdout","time":"20`);
+    expect(lines[0]).toStartWith(
+      String.raw`{"log":"a\"b\\c\u003cd\u003e\u0026\u0009\r\n","stream":"stdout","time":"20`,
+    );
     expect(lines[1]).toStartWith(String.raw`{"log":"\ufffd\u2028` + 'é","stream":"stdout","time":"20');
     expect(logLines()[0]?.log).toBe('a"b\\c<d>&\t\r\n');
   });
 
   test('splits lines of more than 16 KiB, and loses none of a long output', async () => {
-    const { streams } = await run(['sh', '-c', 'head -c 40000 /dev/zero | tr "\\0" x; echo; yes 0123456789 | head -n 200000']);
+    const { streams } = await run([
+      'sh',
+      '-c',
+      'head -c 40000 /dev/zero | tr "\\0" x; echo; yes 0123456789 | head -n 200000',
+    ]);
     const records = logLines();
     expect(records.slice(0, 3).map((record) => record.log.length)).toEqual([16384, 16384, 40000 - 2 * 16384 + 1]);
     expect(records.length).toBe(200003);
@@ -127,11 +151,19 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
 
   test('rotates its log', async () => {
     number += 1;
-    const request = launchRequest(sandbox, number, containerPlan(sandbox.root, { argv: ['sh', '-c', 'yes line | head -n 2000'] }));
+    const request = launchRequest(
+      sandbox,
+      number,
+      containerPlan(sandbox.root, { argv: ['sh', '-c', 'yes line | head -n 2000'] }),
+    );
     const path = join(sandbox.directory, 'rotated.log');
     const { shim } = await launcher.launch({ ...request, log: { path, maxSize: 20_000, maxFiles: 3 } }, []);
     await shim.released;
-    expect(readdirSync(sandbox.directory).filter((name) => name.startsWith('rotated')).sort()).toEqual(['rotated.log', 'rotated.log.1', 'rotated.log.2']);
+    expect(
+      readdirSync(sandbox.directory)
+        .filter((name) => name.startsWith('rotated'))
+        .sort(),
+    ).toEqual(['rotated.log', 'rotated.log.1', 'rotated.log.2']);
     const old = readFileSync(`${path}.1`, 'utf8');
     expect(old.length).toBeGreaterThanOrEqual(20_000);
     expect(old.length).toBeLessThan(20_100);
@@ -141,11 +173,13 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
   test('tells which operation failed, and releases what was prepared', async () => {
     const released = join(sandbox.directory, 'made');
     const because = { reason: 'test' } as const;
-    const error = await failureOf(run(['true'], {
-      prepare: [{ name: 'mkdir', path: released, mode: 0o755, ...because }],
-      extra: [{ name: 'chdir', path: '/nowhere', ...because }],
-      release: [{ name: 'rmdir', path: released, ...because }],
-    }));
+    const error = await failureOf(
+      run(['true'], {
+        prepare: [{ name: 'mkdir', path: released, mode: 0o755, ...because }],
+        extra: [{ name: 'chdir', path: '/nowhere', ...because }],
+        release: [{ name: 'rmdir', path: released, ...because }],
+      }),
+    );
     expect(error.operation).toMatchObject({ name: 'chdir', path: '/nowhere' });
     expect(error.failure).toMatchObject({ section: 'init', errno: 2, object: '/nowhere' });
     expect(existsSync(released)).toBe(false);
@@ -153,18 +187,27 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
 
   test('tells a failed prepare and a failed host section', async () => {
     const because = { reason: 'test' } as const;
-    const prepare = await failureOf(run(['true'], { prepare: [{ name: 'writeFile', path: '/nowhere/x', data: '', create: 0, mode: 0, ...because }] }));
+    const prepare = await failureOf(
+      run(['true'], { prepare: [{ name: 'writeFile', path: '/nowhere/x', data: '', create: 0, mode: 0, ...because }] }),
+    );
     expect(prepare.failure).toEqual({ section: 'prepare', index: 0, errno: 2, object: '/nowhere/x' });
-    const host = await failureOf(run(['true'], { host: [{ name: 'writeProcess', file: 'oom_score_adj', data: '5000', ...because }] }));
+    const host = await failureOf(
+      run(['true'], { host: [{ name: 'writeProcess', file: 'oom_score_adj', data: '5000', ...because }] }),
+    );
     expect(host.failure).toMatchObject({ section: 'host', index: 0, errno: 22 });
   });
 
   test('executes the host section while the init waits', async () => {
-    const { streams } = await run(['cat', '/proc/self/oom_score_adj'], { host: [{ name: 'writeProcess', file: 'oom_score_adj', data: '123', reason: 'test' }] });
+    const { streams } = await run(['cat', '/proc/self/oom_score_adj'], {
+      host: [{ name: 'writeProcess', file: 'oom_score_adj', data: '123', reason: 'test' }],
+    });
     expect(streams[1]).toBe('123\n');
   });
 
-  test.each([['/bin/nowhere', 2], ['/etc', 13]])('cannot execute %s', async (path, errno) => {
+  test.each([
+    ['/bin/nowhere', 2],
+    ['/etc', 13],
+  ])('cannot execute %s', async (path, errno) => {
     const error = await failureOf(run([path]));
     expect(error.operation?.name).toBe('execve');
     expect(error.failure).toMatchObject({ section: 'init', errno, object: path });
@@ -173,7 +216,9 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
   test('ends a command that reads its input when the client half-closes', async () => {
     number += 1;
     const { shim, streams } = await launcher.launch(
-      launchRequest(sandbox, number, containerPlan(sandbox.root, { argv: ['wc', '-c'] }), onceInput), [everything]);
+      launchRequest(sandbox, number, containerPlan(sandbox.root, { argv: ['wc', '-c'] }), onceInput),
+      [everything],
+    );
     const stream = streams[0] as Socket;
     const data = readAll(stream);
     stream.end(Buffer.alloc(300_000, 'x'));
@@ -183,16 +228,77 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
 
   test('gives a terminal that can be resized', async () => {
     number += 1;
-    const argv = ['sh', '-c', 'stty size; test -t 0 && test -t 2 && echo tty; readlink /proc/self/fd/0; read x; stty size; echo got $x'];
-    const { shim, streams } = await launcher.launch(launchRequest(sandbox, number, containerPlan(sandbox.root, { argv, tty: true }), terminal), [everything]);
+    const argv = [
+      'sh',
+      '-c',
+      'stty size; test -t 0 && test -t 2 && echo tty; readlink /proc/self/fd/0; read x; stty size; echo got $x',
+    ];
+    const { shim, streams } = await launcher.launch(
+      launchRequest(sandbox, number, containerPlan(sandbox.root, { argv, tty: true }), terminal),
+      [everything],
+    );
     const stream = streams[0] as Socket;
     const data = readAll(stream);
+    await new Promise<void>((resolve) => {
+      let seen = '';
+      stream.on('data', (chunk: Buffer) => {
+        if ((seen += chunk.toString()).includes('/dev/pts/0\r\n')) resolve();
+      });
+    });
     await shim.resize(132, 50);
     stream.write('hello\r');
     expect((await shim.exited).exitCode).toBe(0);
     const text = (await data).toString();
-    expect(text).toContain('tty\r\n/dev/pts/0\r\n');
-    expect(text).toEndWith('50 132\r\ngot hello\r\n');
+    expect(text).toBe('40 100\r\ntty\r\n/dev/pts/0\r\nhello\r\n50 132\r\ngot hello\r\n');
+  });
+
+  test('can be in a user namespace, with ids mapped from outside', async () => {
+    const because = { reason: 'test' } as const;
+    number += 1;
+    const plan = containerPlan(sandbox.root, {
+      argv: ['sh', '-c', 'id -u; cat /proc/self/uid_map; stat -c %u /etc; echo to the user > /proc/self/fd/1'],
+      host: [
+        { name: 'writeProcess', file: 'uid_map', data: '0 100000 65536\n', ...because },
+        { name: 'writeProcess', file: 'gid_map', data: '0 100000 65536\n', ...because },
+      ],
+    });
+    const [sync, ...init] = plan.init.filter(({ name }) => name !== 'mknodIn');
+    const root: Operation = { name: 'setuser', uid: 0, gid: 0, groups: [], setgroups: 1, ...because };
+    const user: Operation = { name: 'setuser', uid: 7, gid: 7, groups: [7], setgroups: 1, ...because };
+    const withUser = { ...plan, clone: { ...plan.clone, flags: plan.clone.flags | 0x10000000n }, init: [sync as Operation, root, ...init.slice(0, -1)
+      .map((operation) => (operation.name === 'stdio' ? { ...operation, uid: 7, gid: 7 } : operation)), user, init.at(-1) as Operation] };
+    chmodSync(sandbox.directory, 0o755);
+    const { shim, streams } = await launcher.launch(launchRequest(sandbox, number, withUser), [output]);
+    const data = readAll(streams[0] as Socket);
+    expect((await shim.exited).exitCode).toBe(0);
+    expect(demultiplex(await data)[1]?.replaceAll(/ +/g, ' ')).toBe('7\n 0 100000 65536\n65534\nto the user\n');
+    await shim.released;
+  });
+
+  test('can have clocks of its own; the shim keeps its own', async () => {
+    const because = { reason: 'test' } as const;
+    number += 1;
+    const plan = containerPlan(sandbox.root, {
+      argv: ['sh', '-c', 'cat /proc/uptime; sleep 1000'],
+      prepare: [
+        { name: 'unshare', flags: 0x80n, ...because },
+        { name: 'writeFile', path: '/proc/self/timens_offsets', data: 'boottime 1000000000 0\n', create: 0, mode: 0, ...because },
+      ],
+    });
+    const { shim } = await launcher.launch(launchRequest(sandbox, number, plan), []);
+    expect(readlinkSync(`/proc/${shim.shimPid}/ns/time_for_children`)).toBe(readlinkSync('/proc/self/ns/time'));
+    expect(readlinkSync(`/proc/${shim.pid}/ns/time`)).not.toBe(readlinkSync('/proc/self/ns/time'));
+    for (let i = 0; i < 100 && log() === ''; i++) await Bun.sleep(5);
+    expect(Number(logLines()[0]?.log.split(' ')[0])).toBeGreaterThan(1e9);
+    const process = await shim.exec({
+      execId: 'time', plan: execPlan({ argv: ['true'], extra: [{ name: 'enter', flags: 0x80n, ...because }] }), stdio: noInput, attach: null,
+    });
+    expect((await process.exited).exitCode).toBe(0);
+    for (const kind of ['pid', 'net', 'mnt', 'time', 'pid_for_children']) {
+      expect(readlinkSync(`/proc/${shim.shimPid}/ns/${kind}`)).toBe(readlinkSync(`/proc/self/ns/${kind}`));
+    }
+    await shim.signal(9);
+    await shim.released;
   });
 
   test('delivers signals', async () => {
@@ -211,32 +317,61 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
   test('executes further processes', async () => {
     const shim = await start();
     const process = await shim.exec({
-      execId: 'one', plan: execPlan({ argv: ['sh', '-c', 'hostname; cat; exit 5'] }), stdio: onceInput, attach: everything,
+      execId: 'one',
+      plan: execPlan({ argv: ['sh', '-c', 'hostname; cat; exit 5'] }),
+      stdio: onceInput,
+      attach: everything,
     });
     const data = readAll(process.stream as Socket);
     process.stream?.end('from the client');
     expect(await process.exited).toMatchObject({ exitCode: 5 });
     expect(demultiplex(await data)).toEqual({ 1: 'caisson\nfrom the client' });
-    const failure = await failureOf(shim.exec({ execId: 'two', plan: execPlan({ argv: ['nowhere'] }), stdio: noInput, attach: output }));
+    const failure = await failureOf(
+      shim.exec({ execId: 'two', plan: execPlan({ argv: ['nowhere'] }), stdio: noInput, attach: output }),
+    );
     expect(failure.failure).toMatchObject({ section: 'init', errno: 2 });
-    const tty = await shim.exec({ execId: 'three', plan: execPlan({ argv: ['stty', 'size'], tty: true }), stdio: terminal, attach: everything });
+    const tty = await shim.exec({
+      execId: 'three',
+      plan: execPlan({ argv: ['stty', 'size'], tty: true }),
+      stdio: terminal,
+      attach: everything,
+    });
     expect((await readAll(tty.stream as Socket)).toString()).toBe('40 100\r\n');
-    const detached = await shim.exec({ execId: 'four', plan: execPlan({ argv: ['sh', '-c', 'echo x; exit 9'] }), stdio: noInput, attach: null });
+    const detached = await shim.exec({
+      execId: 'four',
+      plan: execPlan({ argv: ['sh', '-c', 'echo x; exit 9'] }),
+      stdio: noInput,
+      attach: null,
+    });
     expect((await detached.exited).exitCode).toBe(9);
-    const asleep = await shim.exec({ execId: 'five', plan: execPlan({ argv: ['sleep', '1000'] }), stdio: noInput, attach: null });
+    const asleep = await shim.exec({
+      execId: 'five',
+      plan: execPlan({ argv: ['sleep', '1000'] }),
+      stdio: noInput,
+      attach: null,
+    });
     expect([...shim.execs.keys()]).toEqual(['five']);
     await shim.signal(9);
     expect((await asleep.exited).exitCode).toBe(137);
     await shim.released;
-    const late = await failureOf(shim.exec({ execId: 'six', plan: execPlan({ argv: ['true'] }), stdio: noInput, attach: null }).catch((error) => {
-      throw error instanceof LaunchError ? error : new LaunchError({ section: 'prepare', index: -1, errno: 3, object: '' }, undefined, String(error));
-    }));
+    const late = await failureOf(
+      shim.exec({ execId: 'six', plan: execPlan({ argv: ['true'] }), stdio: noInput, attach: null }).catch((error) => {
+        throw error instanceof LaunchError
+          ? error
+          : new LaunchError({ section: 'prepare', index: -1, errno: 3, object: '' }, undefined, String(error));
+      }),
+    );
     expect(late.failure.errno).toBe(3);
   });
 
   test('an exec whose children keep its output open still ends', async () => {
     const shim = await start();
-    const process = await shim.exec({ execId: 'one', plan: execPlan({ argv: ['sh', '-c', 'sleep 1000 & echo begun'] }), stdio: noInput, attach: output });
+    const process = await shim.exec({
+      execId: 'one',
+      plan: execPlan({ argv: ['sh', '-c', 'sleep 1000 & echo begun'] }),
+      stdio: noInput,
+      attach: output,
+    });
     const data = readAll(process.stream as Socket);
     expect((await process.exited).exitCode).toBe(0);
     expect(demultiplex(await data)).toEqual({ 1: 'begun\n' });

@@ -54,7 +54,7 @@ export interface StorageDriver {
   createRoot(id: string, topLayer: Digest | null, owner: { uid: number; gid: number }): RootDescription;
   root(id: string, topLayer: Digest | null): RootDescription;
   /** The ids of all roots on disk, for what a crash may have left. */
-  rootIds(): readonly string[];
+  roots(): readonly string[];
   /** Removes a root with everything in it. A missing one is right. */
   removeRoot(id: string): Promise<void>;
 }

@@ -131,10 +131,6 @@ export class Overlay2Driver implements StorageDriver {
     };
   }
 
-  rootIds(): readonly string[] {
-    return readdirSync(this.#roots);
-  }
-
   removeRoot(id: string): Promise<void> {
     return removeTree(`${this.#roots}/${id}`);
   }

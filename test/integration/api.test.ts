@@ -101,7 +101,6 @@ describe("Docker's description", () => {
     await fits('POST', '/containers/{id}/start', `/containers/${created.Id}/start`);
     const exec = (await fits('POST', '/containers/{id}/exec', `/containers/${created.Id}/exec`, { Cmd: ['true'] })) as { Id: string };
     await fits('GET', '/exec/{id}/json', `/exec/${exec.Id}/json`);
-    await fits('POST', '/containers/{id}/update', `/containers/${created.Id}/update`, { PidsLimit: 100 });
     await fits('POST', '/containers/{id}/kill', `/containers/${created.Id}/kill`);
     await fits('POST', '/containers/{id}/wait', `/containers/${created.Id}/wait`);
     await fits('POST', '/containers/{id}/rename', `/containers/${created.Id}/rename?name=changed-again`);

@@ -27,7 +27,7 @@ const json = { 'content-type': 'application/json' };
 const containerCount = async () => (await subject.api.json<unknown[]>('GET', '/containers/json?all=1')).length;
 
 afterEach(async () => {
-  if (missing(...needs) === undefined) expect((await subject.api.request('GET', '/_ping')).body.toString()).toBe('OK');
+  if (missing(...needs) === undefined && subject.engine.isRunning) expect((await subject.api.request('GET', '/_ping')).body.toString()).toBe('OK');
 });
 
 describe('bodies', () => {
@@ -236,7 +236,7 @@ describe('archives', () => {
       { type: 'file', name: 'layer.tar', data: layer },
     ]);
     const result = await subject.docker('load', { stdin: archive });
-    expect(result.stdout + result.stderr).toMatch(/invalid diffID for layer 0|digest/i);
+    expect(result.stdout + result.stderr).toContain('invalid diffID for layer 0: expected');
     expect((await subject.docker('image', 'inspect', 'hostile:digest')).code).toBe(1);
   });
 

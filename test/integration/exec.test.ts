@@ -63,11 +63,12 @@ it('runs detached', async () => {
 });
 
 it('can be inspected while it runs and after', async () => {
-  const { Id } = await subject.api.json<{ Id: string }>('POST', `/containers/${NAME}/exec`, { Cmd: ['sh', '-c', 'read x; exit 5'], AttachStdin: true, AttachStdout: true });
+  const { Id } = await subject.api.json<{ Id: string }>('POST', `/containers/${NAME}/exec`, { Cmd: ['sh', '-c', 'echo up; read x; exit 5'], AttachStdin: true, AttachStdout: true });
   const before = await subject.api.json<{ Running: boolean; ExitCode: number | null; ProcessConfig: object }>('GET', `/exec/${Id}/json`);
-  expect(before).toMatchObject({ Running: false, ExitCode: null, ProcessConfig: { entrypoint: 'sh', arguments: ['-c', 'read x; exit 5'], tty: false } });
+  expect(before).toMatchObject({ Running: false, ExitCode: null, ProcessConfig: { entrypoint: 'sh', arguments: ['-c', 'echo up; read x; exit 5'], tty: false } });
   const stream = await Client.hijack(subject.engine.socket, `/exec/${Id}/start`, { Detach: false, Tty: false });
   expect(stream.status).toBe(101);
+  expect((await stream.read())?.subarray(8).toString()).toBe('up\n');
   expect(await subject.api.json('GET', `/exec/${Id}/json`)).toMatchObject({ Running: true, ExitCode: null });
   stream.socket.write('go\n');
   await stream.all();

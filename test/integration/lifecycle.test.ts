@@ -334,12 +334,6 @@ describe('the rest', () => {
     expect(lines[1]).toMatch(/\d+\s+sleep 1000/);
   });
 
-  it('changes limits of a running container', async () => {
-    const id = await sleeper('-m', '64m', '--memory-swap', '64m');
-    await subject.output('update', '-m', '32m', '--memory-swap', '32m', id);
-    expect(await subject.inspect(id, '{{.HostConfig.Memory}}')).toBe(String(32 << 20));
-  });
-
   recent('does not know of a stop of a container that is being removed', async () => {
     const id = await sleeper();
     await Promise.all([subject.docker('rm', '-f', id), subject.docker('stop', '-t', '0', id)]);

@@ -144,7 +144,7 @@ describe('environment and identity', () => {
 
   it('runs as a user by name, number and group', async () => {
     expect(await shell('id')).toBe('uid=0(root) gid=0(root) groups=0(root),10(wheel)');
-    expect(await shell('id', '-u', 'nobody')).toBe('uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)');
+    expect(await shell('id', '-u', 'nobody')).toBe('uid=65534(nobody) gid=65534(nobody) groups=65534(nobody)');
     expect(await shell('id', '-u', '1234')).toBe('uid=1234 gid=0(root) groups=0(root)');
     expect(await shell('id', '-u', '1234:5678')).toBe('uid=1234 gid=5678 groups=5678');
     expect(await shell('id', '-u', 'www-data:tty')).toBe('uid=33(www-data) gid=5(tty) groups=5(tty)');

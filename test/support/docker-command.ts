@@ -1,5 +1,5 @@
 /** The docker commands on this machine. */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, realpathSync } from 'node:fs';
 import path from 'node:path';
 
 const isExecutable = (file: string): boolean => {
@@ -11,9 +11,11 @@ const isExecutable = (file: string): boolean => {
   }
 };
 
-/** Every `docker` on PATH, the one a shell would take first. */
-export const dockerCommands = (): string[] =>
-  (process.env.PATH ?? '').split(':').map((folder) => path.join(folder, 'docker')).filter(isExecutable);
+/** Every `docker` on PATH, each once, the one a shell would take first. */
+export function dockerCommands(): string[] {
+  const found = (process.env.PATH ?? '').split(':').map((folder) => path.join(folder, 'docker')).filter(isExecutable);
+  return [...new Set(found.map((file) => realpathSync(file)))];
+}
 
 /** The docker command that a shell would take; `DOCKER_CLI` names another. */
 export const dockerCommand = (): string | undefined => process.env.DOCKER_CLI ?? dockerCommands()[0];

@@ -28,12 +28,22 @@ export interface EngineOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** The executable of Caisson: `CAISSON` names one, else the built one, else the sources. */
+/** Caisson as users start it; `CAISSON=source` takes the sources without compiling them, any other value is an executable. */
 export function caissonCommand(): string[] {
-  const named = process.env.CAISSON;
-  if (named !== undefined && named !== '') return [named];
-  const built = path.join(checkout, 'build/caisson');
-  return existsSync(built) && process.env.CI !== undefined ? [built] : [bun, path.join(checkout, 'src/cli/main.ts')];
+  const named = process.env.CAISSON ?? '';
+  if (named === 'source') return [bun, path.join(checkout, 'src/cli/main.ts')];
+  return [named === '' ? path.join(checkout, 'caisson') : named];
+}
+
+/** Waits for the line `ready`. */
+function readiness(descriptor: Readable): Promise<void> {
+  let text = '';
+  return new Promise((resolve) => {
+    descriptor.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes('ready\n')) resolve();
+    });
+  });
 }
 
 /** Waits for a file to appear. */
@@ -79,14 +89,24 @@ export class RunningEngine {
     chmodSync(scratch, 0o711);
     const namespaces = options.beside?.namespaces ?? (await makeNamespaces(`scratch=${scratch}; ${options.prepare ?? ':'}`));
     const engine = new RunningEngine(kind, scratch, namespaces, options);
-    await engine.startDaemon();
-    if (kind.name === 'dockerd') await engine.importBusybox();
-    return engine;
+    try {
+      await engine.startDaemon();
+      if (kind.name === 'dockerd') await engine.importBusybox();
+      return engine;
+    } catch (error) {
+      await engine.endDaemon('SIGKILL');
+      await engine.discard();
+      throw error;
+    }
   }
 
   get pid(): number {
     if (this.#daemon?.pid === undefined) throw new Error('the engine is not running');
     return this.#daemon.pid;
+  }
+
+  get isRunning(): boolean {
+    return this.#daemon !== undefined;
   }
 
   get host(): string {
@@ -122,7 +142,7 @@ export class RunningEngine {
       throw new Error(`the engine ended (${code ?? signal}) before it was ready; its last words:\n${this.lastWords()}`);
     });
     failed.catch(() => undefined);
-    if (this.kind.name === 'caisson') await Promise.race([once(daemon.stdio[3] as Readable, 'data'), failed]);
+    if (this.kind.name === 'caisson') await Promise.race([readiness(daemon.stdio[3] as Readable), failed]);
     else await appearance(this.socket, failed);
     await Promise.race([this.#answers(), failed]);
   }

@@ -16,16 +16,16 @@ interface Head {
   readonly headers: Record<string, string>;
 }
 
-type Waiter = { readonly resolve: () => void; readonly reject: (error: Error) => void };
-
 /** Reads a socket piecewise: whole lines, counted bytes, or whatever comes. */
 class SocketReader {
   #pending: Buffer = Buffer.alloc(0);
   #ended = false;
   #error: Error | undefined;
-  #waiter: Waiter | undefined;
+  #wakeUp: (() => void) | undefined;
+  readonly socket: net.Socket;
 
-  constructor(readonly socket: net.Socket) {
+  constructor(socket: net.Socket) {
+    this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
       this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
       this.#wake();
@@ -35,6 +35,11 @@ class SocketReader {
     socket.on('error', (error) => this.#finish(error));
   }
 
+  /** The other side has closed: of no use for another request. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   #finish(error: Error | undefined): void {
     this.#ended = true;
     this.#error ??= error;
@@ -42,16 +47,16 @@ class SocketReader {
   }
 
   #wake(): void {
-    const waiter = this.#waiter;
-    this.#waiter = undefined;
-    waiter?.resolve();
+    const wakeUp = this.#wakeUp;
+    this.#wakeUp = undefined;
+    wakeUp?.();
   }
 
   /** False at the end of the stream. */
   async #more(): Promise<boolean> {
     if (this.#ended) return false;
     const before = this.#pending.length;
-    await new Promise<void>((resolve, reject) => (this.#waiter = { resolve, reject }));
+    await new Promise<void>((resolve) => (this.#wakeUp = resolve));
     return this.#pending.length > before || !this.#ended;
   }
 
@@ -168,6 +173,7 @@ export class Client {
   }
 
   async #exchange(method: string, bytes: Buffer): Promise<Answer> {
+    if (this.#connection?.ended === true) this.close();
     const reader = (this.#connection ??= await Client.#connect(this.#path));
     try {
       reader.socket.write(bytes);

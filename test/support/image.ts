@@ -11,7 +11,7 @@ const PASSWD = [
   'www-data:x:33:33:www-data:/var/www:/bin/false',
   'nobody:x:65534:65534:nobody:/home:/bin/false',
 ];
-const GROUP = ['root:x:0:', 'daemon:x:1:', 'bin:x:2:', 'tty:x:5:', 'wheel:x:10:root', 'www-data:x:33:', 'nogroup:x:65534:'];
+const GROUP = ['root:x:0:', 'daemon:x:1:', 'bin:x:2:', 'tty:x:5:', 'wheel:x:10:root', 'www-data:x:33:', 'nobody:x:65534:'];
 
 /** A tar of busybox with its applet links and the usual directories. */
 export function busyboxRoot(): Buffer {

@@ -16,8 +16,11 @@ function processes(engine: RunningEngine): string[] {
     .map((pid) => `process ${pid}: ${commandLine(pid)}`);
 }
 
-const mounts = (pid: number | 'self', scratch: string): string[] =>
-  readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n').filter((line) => line.includes(scratch)).map((line) => `mount: ${line}`);
+/** Mounts on or of anything inside the engine's roots. */
+function mounts(pid: number | 'self', engine: RunningEngine): string[] {
+  const lines = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
+  return lines.filter((line) => line.includes(`${engine.dataRoot}/`) || line.includes(`${engine.execRoot}/`)).map((line) => `mount: ${line}`);
+}
 
 function interfaces(pid: number): string[] {
   const lines = readFileSync(`/proc/${pid}/net/dev`, 'utf8').trim().split('\n').slice(2);
@@ -38,8 +41,8 @@ function files(engine: RunningEngine): string[] {
 export async function leftovers(engine: RunningEngine): Promise<string[]> {
   return [
     ...processes(engine),
-    ...mounts('self', engine.scratch),
-    ...mounts(engine.namespaces.pid, engine.scratch),
+    ...mounts('self', engine),
+    ...mounts(engine.namespaces.pid, engine),
     ...cgroupsBelow(engine.cgroupParent).map((directory) => `cgroup: ${directory}`),
     ...interfaces(engine.namespaces.pid),
     ...files(engine),

@@ -46,11 +46,12 @@ function describe({ Type, Action, Actor, time, timeNano }: EngineEvent): string 
   return `${localStamp(time, timeNano)} ${Type} ${Action} ${Actor.ID}${attributes === '' ? '' : ` (${attributes})`}`;
 }
 
+const two = (value: number) => String(value).padStart(2, '0');
+
 function localStamp(seconds: number, nanoseconds: number): string {
   const date = new Date(seconds * 1000);
   const minutes = -date.getTimezoneOffset();
   const local = new Date(date.getTime() + minutes * 60_000).toISOString().slice(0, 19);
-  const two = (value: number) => String(value).padStart(2, '0');
   const zone = `${minutes < 0 ? '-' : '+'}${two(Math.trunc(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
   // timeNano is beyond what a double holds exactly; the seconds are exact, the fraction is good to a microsecond.
   const fraction = Math.max(0, Math.min(999_999_999, Math.round(nanoseconds - seconds * 1e9)));

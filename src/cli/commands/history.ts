@@ -35,9 +35,10 @@ export const command: Command = {
   },
 };
 
+const at = (seconds: number) => new Date(seconds * 1000).toISOString().replace(/\.\d+Z/, 'Z');
+
 function listing(truncate: boolean, human: boolean): Listing<HistoryItem> {
   const cut = (text: string, most: number) => (truncate ? ellipsis(text, most) : text);
-  const at = (seconds: number) => new Date(seconds * 1000).toISOString().replace(/\.\d+Z/, 'Z');
   return {
     columns: {
       ID: { header: 'IMAGE', value: ({ Id }) => (truncate && Id !== '<missing>' ? shortId(Id) : Id) },

@@ -66,8 +66,9 @@ function rowsOf(image: Image, digests: boolean): Row[] {
   });
 }
 
+const size = (bytes: number | undefined) => (bytes === undefined || bytes < 0 ? 'N/A' : humanSize(bytes, 3));
+
 function listing(truncate: boolean, digests: boolean): Listing<Row> {
-  const size = (bytes: number | undefined) => (bytes === undefined || bytes < 0 ? 'N/A' : humanSize(bytes, 3));
   return {
     columns: {
       ID: { header: 'IMAGE ID', value: ({ image }) => (truncate ? shortId(image.Id) : image.Id) },

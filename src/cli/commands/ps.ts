@@ -86,7 +86,7 @@ function names(all: readonly string[], truncate: boolean): string {
 /** The reference the container was made from; an id is cut like every id. */
 function imageName(image: string, id: string, truncate: boolean): string {
   if (image === '') return '<no image>';
-  return truncate && (image === id || /^sha256:/.test(image)) ? shortId(image) : image;
+  return truncate && (image === id || image.startsWith('sha256:')) ? shortId(image) : image;
 }
 
 function sizeText({ SizeRw = 0, SizeRootFs = 0 }: Container): string {

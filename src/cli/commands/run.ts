@@ -22,7 +22,8 @@ export const command: Command = {
   ],
   least: 1,
   interspersed: false,
-  notes: 'Exits with the exit code of the container, or 125 when the engine fails, 126 when the command cannot be run,\n127 when there is no such command.',
+  notes: 'Exits with the exit code of the container, or 125 when the engine fails, 126 when the command cannot be run,\n' +
+    '127 when there is no such command.',
   async run(context, flags, args, path) {
     const call = await prepare(flags, args, path);
     const engine = await context.engine();

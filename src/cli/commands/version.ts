@@ -53,8 +53,9 @@ function notRunning(host: string, error: unknown): string {
   return `No engine is running at ${host}; the next command that needs one starts it.`;
 }
 
+const line = (name: string, value: string | undefined) => (value ? ` ${`${name}:`.padEnd(19)}${value}\n` : '');
+
 function describe(client: Readonly<Record<string, string>>, server: ServerVersion | null): string {
-  const line = (name: string, value: string | undefined) => (value ? ` ${`${name}:`.padEnd(19)}${value}\n` : '');
   const { Version, ApiVersion, Os, Arch, Bun } = client;
   let text = `Client: Caisson\n${line('Version', Version)}${line('API version', ApiVersion)}${line('Bun', Bun)}${line('OS/Arch', `${Os}/${Arch}`)}`;
   if (server === null) return text;

@@ -12,12 +12,13 @@ export function toMap(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(pairs.map(splitPair));
 }
 
+const ours = (name: string) => process.env[name];
+
 /**
  * The variables of `--env-file` files, then those of `--env`. A name alone stands for our own variable of that name; one we do
  * not have is left out of a file, and passed bare from `--env`, which unsets the image's.
  */
 export function readEnvironment(files: readonly string[], options: readonly string[]): string[] {
-  const ours = (name: string) => process.env[name];
   const fromFiles = files.flatMap((file) => readLines(file, ours));
   const fromOptions = options.map((option) => {
     if (option.startsWith('=') || option === '') {
@@ -63,7 +64,7 @@ export function readOption(file: string): Buffer {
   try {
     return fs.readFileSync(file);
   } catch (error) {
-    throw new Error(openFailure(file, error));
+    throw new Error(openFailure(file, error), { cause: error });
   }
 }
 

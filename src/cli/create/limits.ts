@@ -43,7 +43,7 @@ export function parseDevices(options: readonly string[]): DeviceMapping[] {
     if (third !== undefined && !isDeviceMode(third)) throw new Error(`bad mode specified: ${third}`);
     const inside = secondIsMode ? source : (second ?? source);
     if (!path.isAbsolute(inside)) throw new Error(`${inside} is not an absolute path`);
-    const mode = third ?? (secondIsMode ? (second as string) : 'rwm');
+    const mode = third ?? (secondIsMode ? second : 'rwm');
     if (!source.endsWith('*')) return [mapping(source, inside, mode)];
     if (second !== undefined && !secondIsMode) throw new Error(`device with * suffix can't have dst: ${option}`);
     return matching(source).map((device) => mapping(device, device, mode));

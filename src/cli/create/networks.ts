@@ -87,9 +87,10 @@ function parseNetwork(text: string): Attachment {
   return result;
 }
 
+const both = (option: string, what: string) => new Error(`conflicting options: cannot specify both --${option} and per-network ${what}`);
+
 function applyOptions(first: Attachment, flags: Flags): void {
   const aliases = flags.list('network-alias');
-  const both = (option: string, what: string) => new Error(`conflicting options: cannot specify both --${option} and per-network ${what}`);
   if (first.aliases.length > 0 && aliases.length > 0) throw both('network-alias', 'alias');
   if (first.ipv4 !== '' && flags.string('ip') !== '') throw both('ip', 'IPv4 address');
   if (first.ipv6 !== '' && flags.string('ip6') !== '') throw both('ip6', 'IPv6 address');

@@ -24,7 +24,9 @@ export interface CreateCall {
 }
 
 /** `args`: the image, then the command. `consoleSize` is rows and columns. Throws FlagError or Error with Docker's texts. */
-export function buildCreate(flags: Flags, args: readonly string[], detach = false, consoleSize: readonly [number, number] = [0, 0]): CreateCall {
+export function buildCreate(
+  flags: Flags, args: readonly string[], detach = false, consoleSize: readonly [number, number] = [0, 0],
+): CreateCall {
   const attached = attachedStreams(flags, detach);
   const [image = '', ...command] = args;
   const volumes = parseVolumes(flags.list('volume'));
@@ -78,9 +80,11 @@ function attachedStreams(flags: Flags, detach: boolean): Attached {
 
 const listOrNull = (list: readonly string[]) => (list.length === 0 ? null : list);
 
-function hostConfig(flags: Flags, ports: Ports, binds: string[], network: string, console: readonly [number, number]): Record<string, unknown> {
-  const modes = { pid: flags.string('pid'), uts: flags.string('uts'), userns: flags.string('userns'), cgroupns: flags.string('cgroupns') };
-  checkModes(modes);
+function hostConfig(
+  flags: Flags, ports: Ports, binds: string[], network: string, console: readonly [number, number],
+): Record<string, unknown> {
+  const [pid, uts, userns, cgroupns] = [flags.string('pid'), flags.string('uts'), flags.string('userns'), flags.string('cgroupns')];
+  checkModes({ pid, uts, userns, cgroupns });
   const restart = parseRestart(flags.string('restart'));
   if (flags.bool('rm') && restart.Name !== 'no' && restart.Name !== '') {
     throw new Error('conflicting options: cannot specify both --restart and --rm');
@@ -99,7 +103,7 @@ function hostConfig(flags: Flags, ports: Ports, binds: string[], network: string
     ConsoleSize: console,
     CapAdd: normaliseCapabilities(flags.list('cap-add')),
     CapDrop: normaliseCapabilities(flags.list('cap-drop')),
-    CgroupnsMode: modes.cgroupns,
+    CgroupnsMode: cgroupns,
     Dns: flags.list('dns').map(checkAddress),
     DnsOptions: flags.list('dns-option'),
     DnsSearch: flags.list('dns-search').map(checkDomain),
@@ -109,13 +113,13 @@ function hostConfig(flags: Flags, ports: Ports, binds: string[], network: string
     Cgroup: '',
     Links: listOrNull(flags.list('link')),
     OomScoreAdj: flags.number('oom-score-adj'),
-    PidMode: modes.pid,
+    PidMode: pid,
     Privileged: flags.bool('privileged'),
     PublishAllPorts: flags.bool('publish-all'),
     ReadonlyRootfs: flags.bool('read-only'),
     SecurityOpt: security.options,
-    UTSMode: modes.uts,
-    UsernsMode: modes.userns,
+    UTSMode: uts,
+    UsernsMode: userns,
     ShmSize: flags.number('shm-size'),
     Isolation: flags.string('isolation'),
     ...resources(flags),

@@ -29,12 +29,12 @@ function compactProfile(file: string): string {
   try {
     text = readOption(file).toString();
   } catch (error) {
-    throw new Error(`opening seccomp profile (${file}) failed: ${(error as Error).message}`);
+    throw new Error(`opening seccomp profile (${file}) failed: ${(error as Error).message}`, { cause: error });
   }
   try {
     return JSON.stringify(JSON.parse(text));
   } catch (error) {
-    throw new Error(`compacting json for seccomp profile (${file}) failed: ${(error as Error).message}`);
+    throw new Error(`compacting json for seccomp profile (${file}) failed: ${(error as Error).message}`, { cause: error });
   }
 }
 

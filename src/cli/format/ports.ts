@@ -36,8 +36,9 @@ function follows(run: Run, outside: number): boolean {
   return run.outside === 0 ? outside === 0 : outside === run.outside + (run.last + 1 - run.first);
 }
 
+const range = (from: number, length: number) => (length === 0 ? String(from) : `${from}-${from + length}`);
+
 function show({ ip, type, first, last, outside }: Run): string {
-  const range = (from: number, length: number) => (length === 0 ? String(from) : `${from}-${from + length}`);
   const inside = `${range(first, last - first)}/${type}`;
   if (outside === 0) return inside;
   return `${ip.includes(':') ? `[${ip}]` : ip}:${range(outside, last - first)}->${inside}`;

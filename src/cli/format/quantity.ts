@@ -93,10 +93,11 @@ export function ago(epochSeconds: number, now = Date.now()): string {
   return `${humanDuration(now - epochSeconds * 1000)} ago`;
 }
 
+const two = (value: number) => String(value).padStart(2, '0');
+
 /** Go's default rendering of a local time, as Docker's templates show `.CreatedAt`: `2024-01-02 03:04:05 +0100 CET`. */
 export function localTime(epochSeconds: number): string {
   const date = new Date(epochSeconds * 1000);
-  const two = (value: number) => String(value).padStart(2, '0');
   const offset = -date.getTimezoneOffset();
   const zone = `${offset < 0 ? '-' : '+'}${two(Math.trunc(Math.abs(offset) / 60))}${two(Math.abs(offset) % 60)}`;
   const name = /\(([^)]+)\)/.exec(date.toString())?.[1] ?? 'UTC';

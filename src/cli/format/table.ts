@@ -16,12 +16,12 @@ export function table(rows: readonly (readonly string[])[], least = 10, gap = 3)
 
 /** Characters, not UTF-16 units; the ellipsis of a shortened cell is one. */
 function displayWidth(cell: string): number {
-  return /^[\x20-\x7e]*$/.test(cell) ? cell.length : [...cell].length;
+  return /^[\x20-\x7e]*$/.test(cell) ? cell.length : Array.from(cell).length;
 }
 
 /** Cuts to `most` characters, the last of them an ellipsis, as Docker does. */
 export function ellipsis(text: string, most: number): string {
-  const letters = [...text];
+  const letters = Array.from(text);
   return letters.length <= most ? text : `${letters.slice(0, most - 1).join('')}…`;
 }
 

@@ -12,12 +12,12 @@ export type Node =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'print'; readonly value: Expression }
   | { readonly kind: 'assign'; readonly name: string; readonly value: Expression }
-  | { readonly kind: 'if' | 'with'; readonly value: Expression; readonly then: readonly Node[]; readonly otherwise: readonly Node[] }
+  | { readonly kind: 'if' | 'with'; readonly value: Expression; readonly body: readonly Node[]; readonly otherwise: readonly Node[] }
   | {
       readonly kind: 'range';
       readonly variables: readonly string[];
       readonly value: Expression;
-      readonly then: readonly Node[];
+      readonly body: readonly Node[];
       readonly otherwise: readonly Node[];
     };
 
@@ -108,23 +108,23 @@ class TemplateParser {
   #control(kind: 'if' | 'with' | 'range', rest: string): Node {
     const variables = kind === 'range' ? /^((?:\$\w*\s*,\s*)?\$\w+)\s*:=\s*/.exec(rest) : null;
     const value = parsePipeline(variables === null ? rest : rest.slice(variables[0].length));
-    const { then, otherwise } = this.#branches(kind);
-    if (kind !== 'range') return { kind, value, then, otherwise };
+    const { body, otherwise } = this.#branches(kind);
+    if (kind !== 'range') return { kind, value, body, otherwise };
     const names = variables === null ? [] : (variables[1] as string).split(',').map((name) => name.trim());
-    return { kind, variables: names, value, then, otherwise };
+    return { kind, variables: names, value, body, otherwise };
   }
 
-  #branches(kind: string): { then: Node[]; otherwise: Node[] } {
+  #branches(kind: string): { body: Node[]; otherwise: Node[] } {
     const first = this.#block();
-    if (first.terminator === 'end') return { then: first.nodes, otherwise: [] };
+    if (first.terminator === 'end') return { body: first.nodes, otherwise: [] };
     if (first.terminator === '') throw new Error('unexpected EOF');
     const chained = /^else\s+(if|with)\s+(.*)$/s.exec(first.terminator);
     if (chained !== null) {
-      return { then: first.nodes, otherwise: [this.#control(chained[1] as 'if' | 'with', chained[2] as string)] };
+      return { body: first.nodes, otherwise: [this.#control(chained[1] as 'if' | 'with', chained[2] as string)] };
     }
     const second = this.#block();
     if (second.terminator !== 'end') throw new Error(`expected {{end}} of {{${kind}}}`);
-    return { then: first.nodes, otherwise: second.nodes };
+    return { body: first.nodes, otherwise: second.nodes };
   }
 }
 

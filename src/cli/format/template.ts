@@ -13,7 +13,7 @@ export class Template {
     try {
       this.#nodes = parseTemplate(source.replaceAll('\\t', '\t').replaceAll('\\n', '\n'));
     } catch (error) {
-      throw new Error(`template parsing error: template: :1: ${(error as Error).message}`);
+      throw new Error(`template parsing error: template: :1: ${(error as Error).message}`, { cause: error });
     }
   }
 
@@ -52,7 +52,7 @@ class Execution {
       case 'if':
       case 'with': {
         const value = this.#value(node.value, dot, false);
-        if (truthy(value)) this.nodes(node.then, node.kind === 'with' ? value : dot);
+        if (truthy(value)) this.nodes(node.body, node.kind === 'with' ? value : dot);
         else this.nodes(node.otherwise, dot);
         return;
       }
@@ -71,7 +71,7 @@ class Execution {
         this.#variables.set(names[0] as string, key);
         this.#variables.set(names[1] as string, value);
       }
-      this.nodes(node.then, value);
+      this.nodes(node.body, value);
     }
   }
 
@@ -136,8 +136,8 @@ export function show(value: unknown): string {
   if (value === NO_VALUE || value === undefined) return '<no value>';
   if (value === null) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(show).join(' ')}]`;
-  if (typeof value === 'object') return `map[${entriesOf(value).map(([key, item]) => `${key}:${show(item)}`).join(' ')}]`;
-  return String(value);
+  if (typeof value === 'object') return `map[${entriesOf(value).map(([key, item]) => `${String(key)}:${show(item)}`).join(' ')}]`;
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function plain(value: unknown): unknown {

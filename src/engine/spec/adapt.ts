@@ -1,4 +1,7 @@
-/** A HostConfig with the defaults that Docker's daemon fills in (moby adaptContainerSettings, router postContainersCreate). */
+/**
+ * A HostConfig with the defaults that Docker's daemon fills in (moby adaptContainerSettings, router
+ * postContainersCreate).
+ */
 import type { HostConfig } from '../docker-types.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths, defaultShmSize } from './defaults.ts';
 import type { HostFacts } from './host.ts';
@@ -11,9 +14,15 @@ export function adaptHostConfig(requested: HostConfig, host: HostFacts): HostCon
   const { Memory = 0, MemorySwap = 0, CpuShares = 0, PidsLimit, MemorySwappiness, Privileged = false } = requested;
   return {
     ...requested,
-    NetworkMode: requested.NetworkMode === undefined || requested.NetworkMode === '' || requested.NetworkMode === 'default' ? 'bridge' : requested.NetworkMode,
+    NetworkMode:
+      requested.NetworkMode === undefined || requested.NetworkMode === '' || requested.NetworkMode === 'default'
+        ? 'bridge'
+        : requested.NetworkMode,
     Runtime: requested.Runtime || 'caisson',
-    RestartPolicy: { Name: requested.RestartPolicy?.Name || 'no', MaximumRetryCount: requested.RestartPolicy?.MaximumRetryCount ?? 0 },
+    RestartPolicy: {
+      Name: requested.RestartPolicy?.Name || 'no',
+      MaximumRetryCount: requested.RestartPolicy?.MaximumRetryCount ?? 0,
+    },
     CpuShares: CpuShares > 0 ? Math.min(Math.max(CpuShares, minCpuShares), maxCpuShares) : CpuShares,
     // By default as much swap as memory.
     MemorySwap: Memory > 0 && MemorySwap === 0 ? Memory * 2 : MemorySwap,
@@ -24,7 +33,9 @@ export function adaptHostConfig(requested: HostConfig, host: HostFacts): HostCon
     IpcMode: requested.IpcMode || 'private',
     // Docker gives one on cgroup v2 only; a container has no business seeing the host's groups on v1 either.
     CgroupnsMode: requested.CgroupnsMode || (Privileged && host.cgroup.version === 1 ? 'host' : 'private'),
-    SecurityOpt: Privileged ? [...(requested.SecurityOpt ?? []).filter((option) => option !== 'label=disable'), 'label=disable'] : requested.SecurityOpt,
+    SecurityOpt: Privileged
+      ? [...(requested.SecurityOpt ?? []).filter((option) => option !== 'label=disable'), 'label=disable']
+      : requested.SecurityOpt,
     MaskedPaths: requested.MaskedPaths ?? (Privileged ? null : [...defaultMaskedPaths, ...host.extraMaskedPaths]),
     ReadonlyPaths: requested.ReadonlyPaths ?? (Privileged ? null : [...defaultReadonlyPaths]),
     ConsoleSize: requested.ConsoleSize ?? [0, 0],

@@ -15,7 +15,11 @@ const propagationWords = new Set(['private', 'rprivate', 'slave', 'rslave', 'sha
 
 /** At most one word of each kind. */
 const modeKinds: readonly ReadonlySet<string>[] = [
-  new Set(['ro', 'rw']), new Set(['z', 'Z']), propagationWords, new Set(['nocopy']), new Set(['consistent', 'cached', 'delegated']),
+  new Set(['ro', 'rw']),
+  new Set(['z', 'Z']),
+  propagationWords,
+  new Set(['nocopy']),
+  new Set(['consistent', 'cached', 'delegated']),
 ];
 
 /** True when `mode` is a list of words, none of them twice or in contradiction. */
@@ -48,9 +52,14 @@ export function parseBind(raw: string, volumeDriver: string): ParsedBind {
     Target: second ?? first,
     ReadOnly: words.includes('ro'),
     ...(propagation === undefined ? {} : { BindOptions: { Propagation: propagation } }),
-    ...(!isBind && (words.includes('nocopy') || volumeDriver !== '') ? { VolumeOptions: {
-      NoCopy: words.includes('nocopy'), ...(volumeDriver === '' ? {} : { DriverConfig: { Name: volumeDriver } }),
-    } } : {}),
+    ...(!isBind && (words.includes('nocopy') || volumeDriver !== '')
+      ? {
+          VolumeOptions: {
+            NoCopy: words.includes('nocopy'),
+            ...(volumeDriver === '' ? {} : { DriverConfig: { Name: volumeDriver } }),
+          },
+        }
+      : {}),
   };
   validateMount(mount, (why) => invalidParameter(`${invalidSpec(raw)}: ${why}`));
   return { mount, mode };

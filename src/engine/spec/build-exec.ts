@@ -24,7 +24,10 @@ export function buildExecProcess(input: ExecInput): OciProcess {
   const tty = exec.Tty === true;
   const user = resolveUser(exec.User || config.User || '', hostConfig.GroupAdd ?? [], input.userFiles);
   const [height, width] = input.consoleSize ?? exec.ConsoleSize ?? [0, 0];
-  const env = overrideEnvironment(environmentOf({ hostname: config.Hostname ?? '', tty, env: config.Env ?? [] }), exec.Env ?? []);
+  const env = overrideEnvironment(
+    environmentOf({ hostname: config.Hostname ?? '', tty, env: config.Env ?? [] }),
+    exec.Env ?? [],
+  );
   const { capabilities, rlimits, noNewPrivileges, oomScoreAdj } = container.process;
   return {
     terminal: tty,
@@ -33,7 +36,8 @@ export function buildExecProcess(input: ExecInput): OciProcess {
     args: exec.Cmd ?? [],
     env: withHome(env, user.home),
     cwd: exec.WorkingDir || config.WorkingDir || '/',
-    capabilities: exec.Privileged === true ? capabilitySets(input.host.capabilities) : capabilities ?? capabilitySets([]),
+    capabilities:
+      exec.Privileged === true ? capabilitySets(input.host.capabilities) : (capabilities ?? capabilitySets([])),
     ...(rlimits === undefined ? {} : { rlimits }),
     ...(noNewPrivileges === undefined ? {} : { noNewPrivileges }),
     ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),

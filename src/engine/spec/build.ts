@@ -1,6 +1,6 @@
 /**
- * From Docker's container configuration to an OCI runtime configuration (moby daemon/oci_linux.go createSpec). Pure: what it needs
- * of the host, of the image's files and of other containers is passed in.
+ * From Docker's container configuration to an OCI runtime configuration (moby daemon/oci_linux.go createSpec). Pure:
+ * what it needs of the host, of the image's files and of other containers is passed in.
  */
 import { posix } from 'node:path';
 import { tweakCapabilities } from '../../linux/capabilities.ts';
@@ -8,7 +8,13 @@ import type { HostMount } from '../../runtime/compile.ts';
 import type { OciCapabilities, OciConfig, OciIdMapping, OciMount, OciProcess } from '../../runtime/oci.ts';
 import type { ContainerConfig, HostConfig } from '../docker-types.ts';
 import {
-  defaultDeviceRules, defaultMaskedPaths, defaultNetworkSysctls, defaultReadonlyPaths, defaultShmSize, initPath, runtimeDeviceRules,
+  defaultDeviceRules,
+  defaultMaskedPaths,
+  defaultNetworkSysctls,
+  defaultReadonlyPaths,
+  defaultShmSize,
+  initPath,
+  runtimeDeviceRules,
 } from './defaults.ts';
 import { grantDevices, type GrantedDevices, type HostDevice, parseDeviceRule } from './devices.ts';
 import type { HostFacts } from './host.ts';
@@ -49,7 +55,9 @@ export interface SpecInput {
   readonly networkFiles: NetworkFiles | undefined;
   readonly userFiles: UserFiles;
   readonly joined: JoinedProcesses;
-  /** Where shared memory lives on the host: of the joined container, or of this one when its ipc namespace is shareable. */
+  /**
+   * Where shared memory lives on the host: of the joined container, or of this one when its ipc namespace is shareable.
+   */
   readonly shmPath: string | undefined;
   /** `/caisson`; HostConfig.CgroupParent replaces it. */
   readonly cgroupParent: string;
@@ -78,8 +86,13 @@ export function buildOciConfig(input: SpecInput): BuiltSpec {
   const withInit = hostConfig.Init === true && parseMode(hostConfig.PidMode).kind === 'default';
   const shm = shmMounts(input, remap);
   const mounts = ociMounts({
-    hostConfig, mounts: input.mounts, networkFiles: input.networkFiles, shmPath: shm.path, remapped: remap !== null,
-    writableCgroups: security.writableCgroups, host,
+    hostConfig,
+    mounts: input.mounts,
+    networkFiles: input.networkFiles,
+    shmPath: shm.path,
+    remapped: remap !== null,
+    writableCgroups: security.writableCgroups,
+    host,
   });
   const timeOffsets = timeOffsetsOf(hostConfig);
   const propagation = rootPropagation(input.mounts);
@@ -89,7 +102,9 @@ export function buildOciConfig(input: SpecInput): BuiltSpec {
     config: {
       ociVersion: '1.2.0',
       root: { path: input.rootPath, readonly: hostConfig.ReadonlyRootfs === true },
-      ...(parseMode(hostConfig.UTSMode).kind === 'host' ? {} : { hostname: config.Hostname ?? '', domainname: config.Domainname ?? '' }),
+      ...(parseMode(hostConfig.UTSMode).kind === 'host'
+        ? {}
+        : { hostname: config.Hostname ?? '', domainname: config.Domainname ?? '' }),
       process: processFor(input, capabilities, security.noNewPrivileges, withInit),
       mounts: withInit ? [...mounts, initMount(input.initBinary)] : mounts,
       linux: {
@@ -103,8 +118,8 @@ export function buildOciConfig(input: SpecInput): BuiltSpec {
         sysctl: sysctlsFor(hostConfig, host, remap !== null),
         ...(seccomp.config === undefined ? {} : { seccomp: seccomp.config }),
         ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
-        maskedPaths: exposed ? [] : hostConfig.MaskedPaths ?? [...defaultMaskedPaths, ...host.extraMaskedPaths],
-        readonlyPaths: exposed ? [] : hostConfig.ReadonlyPaths ?? defaultReadonlyPaths,
+        maskedPaths: exposed ? [] : (hostConfig.MaskedPaths ?? [...defaultMaskedPaths, ...host.extraMaskedPaths]),
+        readonlyPaths: exposed ? [] : (hostConfig.ReadonlyPaths ?? defaultReadonlyPaths),
       },
       ...(hostConfig.Annotations ? { annotations: hostConfig.Annotations } : {}),
     },
@@ -112,15 +127,27 @@ export function buildOciConfig(input: SpecInput): BuiltSpec {
 }
 
 function capabilitiesFor({ CapAdd, CapDrop, Privileged }: HostConfig, host: HostFacts): string[] {
-  return tweakCapabilities({ add: CapAdd ?? [], drop: CapDrop ?? [], privileged: Privileged === true }, host.capabilities);
+  return tweakCapabilities(
+    { add: CapAdd ?? [], drop: CapDrop ?? [], privileged: Privileged === true },
+    host.capabilities,
+  );
 }
 
 /** Docker gives no inheritable and no ambient ones (CVE-2022-24769). */
 export const capabilitySets = (names: readonly string[]): OciCapabilities => ({
-  bounding: names, effective: names, permitted: names, inheritable: [], ambient: [],
+  bounding: names,
+  effective: names,
+  permitted: names,
+  inheritable: [],
+  ambient: [],
 });
 
-function processFor(input: SpecInput, capabilities: readonly string[], noNewPrivileges: boolean, withInit: boolean): OciProcess {
+function processFor(
+  input: SpecInput,
+  capabilities: readonly string[],
+  noNewPrivileges: boolean,
+  withInit: boolean,
+): OciProcess {
   const { config, hostConfig } = input;
   const user = resolveUser(config.User ?? '', hostConfig.GroupAdd ?? [], input.userFiles);
   const [height, width] = hostConfig.ConsoleSize ?? [0, 0];
@@ -129,7 +156,10 @@ function processFor(input: SpecInput, capabilities: readonly string[], noNewPriv
     ...(config.Tty === true && height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     args: withInit ? [initPath, '--', ...input.argv] : input.argv,
-    env: withHome(environmentOf({ hostname: config.Hostname ?? '', tty: config.Tty === true, env: config.Env ?? [] }), user.home),
+    env: withHome(
+      environmentOf({ hostname: config.Hostname ?? '', tty: config.Tty === true, env: config.Env ?? [] }),
+      user.home,
+    ),
     cwd: config.WorkingDir || '/',
     capabilities: capabilitySets(capabilities),
     rlimits: rlimitsOf(hostConfig.Ulimits ?? []),
@@ -138,19 +168,32 @@ function processFor(input: SpecInput, capabilities: readonly string[], noNewPriv
   };
 }
 
-const initMount = (source: string): OciMount => ({ destination: initPath, type: 'bind', source, options: ['bind', 'ro'] });
+const initMount = (source: string): OciMount => ({
+  destination: initPath,
+  type: 'bind',
+  source,
+  options: ['bind', 'ro'],
+});
 
 function devicesFor({ hostConfig, devices }: SpecInput): GrantedDevices {
   const mappings = hostConfig.Devices ?? [];
   if (hostConfig.Privileged === true) {
     // Its own devices are there already, under the same names.
-    const renamed = grantDevices(mappings.filter((each) => each.PathInContainer && each.PathInContainer !== each.PathOnHost), devices.lookup);
+    const renamed = grantDevices(
+      mappings.filter((each) => each.PathInContainer && each.PathInContainer !== each.PathOnHost),
+      devices.lookup,
+    );
     return { devices: [...devices.all(), ...renamed.devices], rules: [{ allow: true, access: 'rwm' }] };
   }
   const granted = grantDevices(mappings, devices.lookup);
   return {
     devices: granted.devices,
-    rules: [...defaultDeviceRules, ...granted.rules, ...(hostConfig.DeviceCgroupRules ?? []).map(parseDeviceRule), ...runtimeDeviceRules],
+    rules: [
+      ...defaultDeviceRules,
+      ...granted.rules,
+      ...(hostConfig.DeviceCgroupRules ?? []).map(parseDeviceRule),
+      ...runtimeDeviceRules,
+    ],
   };
 }
 
@@ -159,29 +202,41 @@ function sysctlsFor(hostConfig: HostConfig, host: HostFacts, remapped: boolean):
   const defaults = isPrivateNetwork(hostConfig.NetworkMode) ? Object.entries(defaultNetworkSysctls) : [];
   return {
     // The range of groups cannot be written from a user namespace that does not map all of it.
-    ...Object.fromEntries(defaults.filter(([name]) => host.sysctls.has(name) && !(remapped && name === 'net.ipv4.ping_group_range'))),
+    ...Object.fromEntries(
+      defaults.filter(([name]) => host.sysctls.has(name) && !(remapped && name === 'net.ipv4.ping_group_range')),
+    ),
     ...hostConfig.Sysctls,
   };
 }
 
-/** A shareable ipc namespace keeps its shared memory in a mount on the host, where other containers can bind it from. */
-function shmMounts({ hostConfig, shmPath }: SpecInput, remap: IdMappings | null): { path: string | undefined; hostMounts: HostMount[] } {
+/**
+ * A shareable ipc namespace keeps its shared memory in a mount on the host, where other containers can bind it from.
+ */
+function shmMounts(
+  { hostConfig, shmPath }: SpecInput,
+  remap: IdMappings | null,
+): { path: string | undefined; hostMounts: HostMount[] } {
   switch (parseMode(hostConfig.IpcMode).kind) {
-    case 'host': return { path: '/dev/shm', hostMounts: [] };
-    case 'container': return { path: shmPath, hostMounts: [] };
+    case 'host':
+      return { path: '/dev/shm', hostMounts: [] };
+    case 'container':
+      return { path: shmPath, hostMounts: [] };
     case 'shareable': {
       if (shmPath === undefined) return { path: undefined, hostMounts: [] };
       const owner = remap === null ? '' : `,uid=${rootOf(remap.uidMappings)},gid=${rootOf(remap.gidMappings)}`;
       const data = `mode=1777,size=${hostConfig.ShmSize || defaultShmSize}${owner}`;
       return { path: shmPath, hostMounts: [{ target: shmPath, type: 'tmpfs', source: 'shm', data }] };
     }
-    default: return { path: undefined, hostMounts: [] };
+    default:
+      return { path: undefined, hostMounts: [] };
   }
 }
 
 /** The host's id of a container's root. */
 export const rootOf = (mappings: readonly OciIdMapping[]): number =>
-  mappings.map(({ containerID, hostID, size }) => (containerID === 0 && size > 0 ? hostID : undefined)).find((id) => id !== undefined) ?? 0;
+  mappings
+    .map(({ containerID, hostID, size }) => (containerID === 0 && size > 0 ? hostID : undefined))
+    .find((id) => id !== undefined) ?? 0;
 
 /** A shared bind needs a root that lets mounts through; a slave one needs to receive them. */
 function rootPropagation(mounts: readonly ResolvedMount[]): string | undefined {

@@ -18,4 +18,5 @@ export function parseCpuList(text: string): Set<number> | undefined {
   return numbers;
 }
 
-export const isSubset = (inner: ReadonlySet<number>, outer: ReadonlySet<number>): boolean => [...inner].every((number) => outer.has(number));
+export const isSubset = (inner: ReadonlySet<number>, outer: ReadonlySet<number>): boolean =>
+  [...inner].every((number) => outer.has(number));

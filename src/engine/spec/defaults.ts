@@ -11,8 +11,18 @@ export const initPath = '/sbin/docker-init';
 
 export const defaultMounts: readonly OciMount[] = [
   { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
-  { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
-  { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+  {
+    destination: '/dev',
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+  },
+  {
+    destination: '/dev/pts',
+    type: 'devpts',
+    source: 'devpts',
+    options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+  },
   { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
   { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['ro', 'nosuid', 'noexec', 'nodev'] },
   { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
@@ -20,29 +30,65 @@ export const defaultMounts: readonly OciMount[] = [
 ];
 
 export const defaultMaskedPaths: readonly string[] = [
-  '/proc/acpi', '/proc/asound', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/sched_debug', '/proc/scsi',
-  '/proc/timer_list', '/proc/timer_stats', '/sys/devices/virtual/powercap', '/sys/firmware',
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
 ];
 
-export const defaultReadonlyPaths: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+export const defaultReadonlyPaths: readonly string[] = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+];
 
-const allow = (major: number, minor: number): OciDeviceRule => ({ allow: true, type: 'c', major, minor, access: 'rwm' });
+const allow = (major: number, minor: number): OciDeviceRule => ({
+  allow: true,
+  type: 'c',
+  major,
+  minor,
+  access: 'rwm',
+});
 
 /** Everything is denied but making nodes, the devices every container has, terminals, and never FUSE. */
 export const defaultDeviceRules: readonly OciDeviceRule[] = [
   { allow: false, access: 'rwm' },
-  allow(1, 5), allow(1, 3), allow(1, 9), allow(1, 8), allow(5, 0), allow(5, 1),
+  allow(1, 5),
+  allow(1, 3),
+  allow(1, 9),
+  allow(1, 8),
+  allow(5, 0),
+  allow(5, 1),
   { allow: false, type: 'c', major: 10, minor: 229, access: 'rwm' },
 ];
 
 /**
- * What the runtime itself adds to any container's rules (runc libcontainer/specconv AllowedDevices): making nodes of any kind,
- * the default devices, and pseudo terminals.
+ * What the runtime itself adds to any container's rules (runc libcontainer/specconv AllowedDevices): making nodes of
+ * any kind, the default devices, and pseudo terminals.
  */
 export const runtimeDeviceRules: readonly OciDeviceRule[] = [
   { allow: true, type: 'c', access: 'm' },
   { allow: true, type: 'b', access: 'm' },
-  ...([[1, 3], [1, 8], [1, 7], [5, 0], [1, 5], [1, 9]] as const).map(([major, minor]) => allow(major, minor)),
+  ...(
+    [
+      [1, 3],
+      [1, 8],
+      [1, 7],
+      [5, 0],
+      [1, 5],
+      [1, 9],
+    ] as const
+  ).map(([major, minor]) => allow(major, minor)),
   { allow: true, type: 'c', major: 136, access: 'rwm' },
   allow(5, 2),
 ];

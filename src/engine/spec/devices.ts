@@ -28,21 +28,30 @@ function grant(mapping: DeviceMapping, lookup: (path: string) => HostDevice): Gr
   const access = mapping.CgroupPermissions || 'rwm';
   const found = lookup(onHost);
   const refused = (why: string) =>
-    systemError(`error gathering device information while adding custom device ${JSON.stringify(onHost)}: ${why}`, { object: onHost });
+    systemError(`error gathering device information while adding custom device ${JSON.stringify(onHost)}: ${why}`, {
+      object: onHost,
+    });
   switch (found.kind) {
-    case 'missing': throw refused('no such file or directory');
-    case 'other': throw refused('not a device node');
-    case 'device': return withRules([{ ...found.device, path: inContainer }], access);
-    case 'directory': return withRules(found.devices.map((device) => ({ ...device, path: `${inContainer.replace(/\/+$/, '')}/${device.path}` })), access);
+    case 'missing':
+      throw refused('no such file or directory');
+    case 'other':
+      throw refused('not a device node');
+    case 'device':
+      return withRules([{ ...found.device, path: inContainer }], access);
+    case 'directory':
+      return withRules(
+        found.devices.map((device) => ({ ...device, path: `${inContainer.replace(/\/+$/, '')}/${device.path}` })),
+        access,
+      );
   }
 }
 
 function withRules(devices: readonly OciDevice[], access: string): GrantedDevices {
   return {
     devices,
-    rules: devices.filter(({ type }) => type !== 'p').map(({ type, major, minor }) => ({
-      allow: true, type: type === 'b' ? 'b' : 'c', major, minor, access,
-    })),
+    rules: devices
+      .filter(({ type }) => type !== 'p')
+      .map(({ type, major, minor }) => ({ allow: true, type: type === 'b' ? 'b' : 'c', major, minor, access })),
   };
 }
 
@@ -51,5 +60,11 @@ export function parseDeviceRule(text: string): OciDeviceRule {
   const match = /^([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})$/.exec(text);
   if (match === null) throw invalidParameter(`invalid device cgroup rule format: '${text}'`);
   const [, type, major, minor, access] = match as unknown as [string, 'a' | 'c' | 'b', string, string, string];
-  return { allow: true, type, access, ...(major === '*' ? {} : { major: Number(major) }), ...(minor === '*' ? {} : { minor: Number(minor) }) };
+  return {
+    allow: true,
+    type,
+    access,
+    ...(major === '*' ? {} : { major: Number(major) }),
+    ...(minor === '*' ? {} : { minor: Number(minor) }),
+  };
 }

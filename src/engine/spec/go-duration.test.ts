@@ -2,8 +2,20 @@ import { expect, test } from 'bun:test';
 import { parseGoDuration, secondsAndNanoseconds } from './go-duration.ts';
 
 test.each<[string, bigint | undefined]>([
-  ['0', 0n], ['1s', 1_000_000_000n], ['+1d', 86_400_000_000_000n], ['-36h', -129_600_000_000_000n], ['1h30m', 5_400_000_000_000n], ['1.5s', 1_500_000_000n],
-  ['.5ms', 500_000n], ['2us3ns', 2_003n], ['', undefined], ['1', undefined], ['d', undefined], ['1x', undefined], ['--1s', undefined], ['1s ', undefined],
+  ['0', 0n],
+  ['1s', 1_000_000_000n],
+  ['+1d', 86_400_000_000_000n],
+  ['-36h', -129_600_000_000_000n],
+  ['1h30m', 5_400_000_000_000n],
+  ['1.5s', 1_500_000_000n],
+  ['.5ms', 500_000n],
+  ['2us3ns', 2_003n],
+  ['', undefined],
+  ['1', undefined],
+  ['d', undefined],
+  ['1x', undefined],
+  ['--1s', undefined],
+  ['1s ', undefined],
 ])('%s', (text, expected) => {
   expect(parseGoDuration(text)).toBe(expected as bigint);
 });

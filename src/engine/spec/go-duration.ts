@@ -1,7 +1,14 @@
 /** Durations as Go writes them (`1h30m`, `500ms`, `-2s`), with `d` for days added. */
 
 const unitNanoseconds: Readonly<Record<string, bigint>> = {
-  ns: 1n, us: 1_000n, 'µs': 1_000n, 'μs': 1_000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n,
+  ns: 1n,
+  us: 1_000n,
+  µs: 1_000n,
+  μs: 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
   d: 86_400_000_000_000n,
 };
 

@@ -8,7 +8,7 @@ test('device numbers, small and large', () => {
   expect(deviceNumbers(0x1000_5672_3489)).toEqual({ major: 0x1234, minor: 0x56789 });
 });
 
-test('this host\'s /dev', () => {
+test("this host's /dev", () => {
   const { lookup, all } = deviceSource();
   expect(lookup('/dev/null')).toMatchObject({ kind: 'device', device: { type: 'c', major: 1, minor: 3 } });
   expect(lookup('/dev/no-such-device').kind).toBe('missing');

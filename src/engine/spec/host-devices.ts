@@ -12,15 +12,23 @@ const skippedDirectories = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-
 /** major(3) and minor(3) of a 64-bit device number. */
 export function deviceNumbers(rdev: number): { major: number; minor: number } {
   const bits = BigInt(rdev);
-  return { major: Number(((bits >> 8n) & 0xfffn) | ((bits >> 32n) & 0xfffff000n)), minor: Number((bits & 0xffn) | ((bits >> 12n) & 0xffffff00n)) };
+  return {
+    major: Number(((bits >> 8n) & 0xfffn) | ((bits >> 32n) & 0xfffff000n)),
+    minor: Number((bits & 0xffn) | ((bits >> 12n) & 0xffffff00n)),
+  };
 }
 
 function deviceOf(path: string, stats: Stats): OciDevice | undefined {
   const type = stats.isCharacterDevice() ? 'c' : stats.isBlockDevice() ? 'b' : undefined;
-  return type && { path, type, ...deviceNumbers(stats.rdev), fileMode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid };
+  return (
+    type && { path, type, ...deviceNumbers(stats.rdev), fileMode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid }
+  );
 }
 
-/** Devices below a directory, with paths relative to it. Links are not followed: what they lead to has a name of its own. */
+/**
+ * Devices below a directory, with paths relative to it. Links are not followed: what they lead to has a name of its
+ * own.
+ */
 function devicesBelow(directory: string, prefix = ''): OciDevice[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
     const [path, name] = [join(directory, entry.name), `${prefix}${entry.name}`];

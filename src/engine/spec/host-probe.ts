@@ -26,7 +26,9 @@ export function probeHost(cgroups: CgroupDriver, remapped: boolean): HostFacts {
     idmappedMounts: isAtLeast(kernelRelease, 5, 19),
     remapped,
     capabilities: availableCapabilities(),
-    sysctls: new Set(Object.keys(defaultNetworkSysctls).filter((name) => existsSync(`/proc/sys/${name.replaceAll('.', '/')}`))),
+    sysctls: new Set(
+      Object.keys(defaultNetworkSysctls).filter((name) => existsSync(`/proc/sys/${name.replaceAll('.', '/')}`)),
+    ),
     extraMaskedPaths: thermalThrottlePaths(),
   };
 }
@@ -46,8 +48,11 @@ export function isAtLeast(kernelRelease: string, major: number, minor: number): 
 }
 
 function v1Support(cgroups: CgroupDriver, host: CgroupHost): CgroupSupport {
-  const has = (controller: string, file: string): boolean => host.kind === 'v1' && host.hierarchies
-    .some(({ controllers, mountPoint }) => controllers.includes(controller) && existsSync(join(mountPoint, file)));
+  const has = (controller: string, file: string): boolean =>
+    host.kind === 'v1' &&
+    host.hierarchies.some(
+      ({ controllers, mountPoint }) => controllers.includes(controller) && existsSync(join(mountPoint, file)),
+    );
   return {
     version: 1,
     memory: cgroups.controllers.includes('memory'),
@@ -71,9 +76,21 @@ function v1Support(cgroups: CgroupDriver, host: CgroupHost): CgroupSupport {
 function v2Support(cgroups: CgroupDriver): CgroupSupport {
   const has = (controller: string): boolean => cgroups.controllers.includes(controller);
   return {
-    version: 2, memory: has('memory'), swap: cgroups.swapLimit, memoryReservation: has('memory'), swappiness: false, oomKillDisable: false,
-    kernelMemory: false, cpuShares: has('cpu'), cpuCfs: has('cpu'), cpuRealtime: false, cpuset: has('cpuset'), pids: has('pids'),
-    blkioWeight: has('io'), blkioWeightDevice: has('io'), blkioThrottle: has('io'),
+    version: 2,
+    memory: has('memory'),
+    swap: cgroups.swapLimit,
+    memoryReservation: has('memory'),
+    swappiness: false,
+    oomKillDisable: false,
+    kernelMemory: false,
+    cpuShares: has('cpu'),
+    cpuCfs: has('cpu'),
+    cpuRealtime: false,
+    cpuset: has('cpuset'),
+    pids: has('pids'),
+    blkioWeight: has('io'),
+    blkioWeightDevice: has('io'),
+    blkioThrottle: has('io'),
   };
 }
 
@@ -81,7 +98,10 @@ function v2Support(cgroups: CgroupDriver): CgroupSupport {
 function thermalThrottlePaths(): string[] {
   const root = '/sys/devices/system/cpu';
   try {
-    return readdirSync(root).filter((name) => /^cpu\d+$/.test(name)).map((name) => `${root}/${name}/thermal_throttle`).filter((path) => existsSync(path));
+    return readdirSync(root)
+      .filter((name) => /^cpu\d+$/.test(name))
+      .map((name) => `${root}/${name}/thermal_throttle`)
+      .filter((path) => existsSync(path));
   } catch {
     return []; // no /sys: nothing to mask
   }

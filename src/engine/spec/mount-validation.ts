@@ -7,9 +7,13 @@ import { tmpfsMountWords } from './tmpfs-options.ts';
 const propagationModes = new Set(['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared']);
 
 /** Throws `fail(sentence)`, invalid-parameter by default, when something is wrong with the mount itself. */
-export function validateMount(mount: MountPoint, fail: (why: string) => CaissonError = (why) => invalidParameter(why)): void {
+export function validateMount(
+  mount: MountPoint,
+  fail: (why: string) => CaissonError = (why) => invalidParameter(why),
+): void {
   const problem = mountProblem(mount);
-  if (problem !== undefined) throw fail(`invalid mount config for type ${JSON.stringify(mount.Type ?? '')}: ${problem}`);
+  if (problem !== undefined)
+    throw fail(`invalid mount config for type ${JSON.stringify(mount.Type ?? '')}: ${problem}`);
 }
 
 /** Docker's sentence for a bind source that is not there, for `--mount`; `--volume` makes it. */
@@ -21,7 +25,7 @@ const notAbsolute = (path: string): string => `invalid mount path: '${path}' mou
 
 /** Docker's check of a `--tmpfs` or mount destination. */
 export function destinationProblem(path: string): string | undefined {
-  if (posix.normalize(path) === '/') return 'invalid specification: destination can\'t be \'/\'';
+  if (posix.normalize(path) === '/') return "invalid specification: destination can't be '/'";
   return posix.isAbsolute(path) ? undefined : notAbsolute(path);
 }
 
@@ -30,10 +34,14 @@ function mountProblem(mount: MountPoint): string | undefined {
   const problem = destinationProblem(mount.Target);
   if (problem !== undefined) return problem;
   switch (mount.Type) {
-    case 'bind': return bindProblem(mount);
-    case 'volume': return volumeProblem(mount);
-    case 'tmpfs': return tmpfsProblem(mount);
-    default: return 'mount type unknown';
+    case 'bind':
+      return bindProblem(mount);
+    case 'volume':
+      return volumeProblem(mount);
+    case 'tmpfs':
+      return tmpfsProblem(mount);
+    default:
+      return 'mount type unknown';
   }
 }
 
@@ -51,12 +59,14 @@ function bindProblem({ Source, BindOptions, VolumeOptions, ImageOptions }: Mount
 }
 
 function volumeProblem({ Source, ReadOnly, BindOptions, VolumeOptions, ImageOptions }: MountPoint): string | undefined {
-  if (BindOptions && (BindOptions.Propagation === undefined || BindOptions.Propagation === '')) return mustNotHave('BindOptions');
+  if (BindOptions && (BindOptions.Propagation === undefined || BindOptions.Propagation === ''))
+    return mustNotHave('BindOptions');
   if (ImageOptions) return mustNotHave('ImageOptions');
   const subpath = VolumeOptions?.Subpath;
   if (subpath) {
     if (!Source) return 'must not set Subpath when using anonymous volumes';
-    if (posix.isAbsolute(subpath) || posix.normalize(subpath).split('/')[0] === '..') return 'subpath must be a relative path within the volume';
+    if (posix.isAbsolute(subpath) || posix.normalize(subpath).split('/')[0] === '..')
+      return 'subpath must be a relative path within the volume';
   }
   return !Source && ReadOnly ? 'must not set ReadOnly mode when using anonymous volumes' : undefined;
 }

@@ -1,6 +1,6 @@
 /** All that a container mounts, resolved at create: binds, volumes, tmpfs, and what it takes from other containers. */
 import { posix } from 'node:path';
-import { invalidParameter, notImplemented, systemError } from '../../errors.ts';
+import { invalidParameter, notImplemented } from '../../errors.ts';
 import type { ContainerConfig, HostConfig, MountPoint } from '../docker-types.ts';
 import { isValidBindMode, parseBind } from './bind-spec.ts';
 import { destinationProblem, missingBindSource, validateMount } from './mount-validation.ts';
@@ -35,9 +35,17 @@ export interface ResolvedMount {
 
 /** Where named and anonymous volumes come from. */
 export interface VolumeSource {
-  /** The volume of that name, made when it is not there; with null one under a made-up name. Throws for a name that is not valid. */
-  ensure(name: string | null, options: { readonly labels?: Readonly<Record<string, string>>; readonly options?: Readonly<Record<string, string>> }):
-    { readonly name: string; readonly path: string };
+  /**
+   * The volume of that name, made when it is not there; with null one under a made-up name. Throws for a name that is
+   * not valid.
+   */
+  ensure(
+    name: string | null,
+    options: {
+      readonly labels?: Readonly<Record<string, string>>;
+      readonly options?: Readonly<Record<string, string>>;
+    },
+  ): { readonly name: string; readonly path: string };
 }
 
 export interface MountSources {
@@ -58,18 +66,20 @@ export function validateMounts(hostConfig: HostConfig, exists: (path: string) =>
     if (taken.has(path)) throw invalidParameter(`Duplicate mount point: ${path}`);
     taken.add(path);
   };
-  for (const raw of hostConfig.Binds ?? []) claim(cleanPath(parseBind(raw, hostConfig.VolumeDriver ?? '').mount.Target ?? ''));
+  for (const raw of hostConfig.Binds ?? [])
+    claim(cleanPath(parseBind(raw, hostConfig.VolumeDriver ?? '').mount.Target ?? ''));
   for (const mount of hostConfig.Mounts ?? []) {
     validateMount(mount);
     const { Source = '', BindOptions } = mount;
-    if (mount.Type === 'bind' && BindOptions?.CreateMountpoint !== true && !exists(Source)) throw missingBindSource(Source);
+    if (mount.Type === 'bind' && BindOptions?.CreateMountpoint !== true && !exists(Source))
+      throw missingBindSource(Source);
     claim(cleanPath(mount.Target ?? ''));
   }
 }
 
 /**
- * Resolves everything, making volumes where needed. Later kinds replace earlier ones at the same place only for `--volumes-from`,
- * as in Docker; volumes of the image yield to all others.
+ * Resolves everything, making volumes where needed. Later kinds replace earlier ones at the same place only for
+ * `--volumes-from`, as in Docker; volumes of the image yield to all others.
  */
 export function resolveMounts(config: ContainerConfig, hostConfig: HostConfig, sources: MountSources): ResolvedMount[] {
   const mounts = new Map<string, ResolvedMount>();
@@ -83,7 +93,10 @@ export function resolveMounts(config: ContainerConfig, hostConfig: HostConfig, s
   }
   for (const mount of hostConfig.Mounts ?? []) {
     const resolved = resolveMount(mount, '', sources);
-    mounts.set(resolved.Destination, withDetails(resolved, { createSource: mount.BindOptions?.CreateMountpoint === true }));
+    mounts.set(
+      resolved.Destination,
+      withDetails(resolved, { createSource: mount.BindOptions?.CreateMountpoint === true }),
+    );
   }
   const tmpfs = new Set(Object.keys(hostConfig.Tmpfs ?? {}).map(cleanPath));
   for (const path of Object.keys(config.Volumes ?? {})) {
@@ -96,30 +109,16 @@ export function resolveMounts(config: ContainerConfig, hostConfig: HostConfig, s
   return [...mounts.values()];
 }
 
-/**
- * Makes the source directories of binds that were asked for with `--volume`, owned by root, as Docker does at every start. Throws
- * for one that cannot be made.
- */
-export function makeBindSources(mounts: readonly ResolvedMount[], host: { exists(path: string): boolean; makeDirectory(path: string): void }): void {
-  for (const { Type, Source, details } of mounts) {
-    if (Type !== 'bind' || host.exists(Source)) continue;
-    if (!details.createSource) throw missingBindSource(Source);
-    try {
-      host.makeDirectory(Source);
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw systemError(`error while creating mount source path '${Source}': ${why}`, { object: Source, cause });
-    }
-  }
-}
-
 /** Shallow destinations first, so that none hides another. */
 export function byDepth<M extends { readonly Destination: string }>(mounts: readonly M[]): M[] {
   const depth = ({ Destination }: M): number => (Destination === '/' ? 0 : Destination.split('/').length);
   return [...mounts].sort((a, b) => depth(a) - depth(b));
 }
 
-const withDetails = (mount: ResolvedMount, details: Partial<MountDetails>): ResolvedMount => ({ ...mount, details: { ...mount.details, ...details } });
+const withDetails = (mount: ResolvedMount, details: Partial<MountDetails>): ResolvedMount => ({
+  ...mount,
+  details: { ...mount.details, ...details },
+});
 
 /** path.Clean of a destination: no trailing slash, no `..`. */
 export const cleanPath = (path: string): string => {
@@ -129,12 +128,20 @@ export const cleanPath = (path: string): string => {
 
 function resolveMount(mount: MountPoint, mode: string, sources: MountSources): ResolvedMount {
   switch (mount.Type) {
-    case 'bind': return bindMount(mount, mode, sources);
-    case 'tmpfs': return {
-      Type: 'tmpfs', Source: '', Destination: cleanPath(mount.Target ?? ''), Mode: '', RW: mount.ReadOnly !== true, Propagation: '',
-      details: { ...plain, tmpfs: tmpfsMountWords(mount) },
-    };
-    default: return { ...volumeMount(mount, sources), Mode: mode === '' ? 'z' : mode };
+    case 'bind':
+      return bindMount(mount, mode, sources);
+    case 'tmpfs':
+      return {
+        Type: 'tmpfs',
+        Source: '',
+        Destination: cleanPath(mount.Target ?? ''),
+        Mode: '',
+        RW: mount.ReadOnly !== true,
+        Propagation: '',
+        details: { ...plain, tmpfs: tmpfsMountWords(mount) },
+      };
+    default:
+      return { ...volumeMount(mount, sources), Mode: mode === '' ? 'z' : mode };
   }
 }
 
@@ -143,12 +150,21 @@ function bindMount(mount: MountPoint, mode: string, { dataRoot }: MountSources):
   const options = mount.BindOptions ?? {};
   const around = source === '/' || dataRoot === source || dataRoot.startsWith(`${source}/`);
   return {
-    Type: 'bind', Source: source, Destination: cleanPath(mount.Target ?? ''), Mode: mode, RW: mount.ReadOnly !== true,
+    Type: 'bind',
+    Source: source,
+    Destination: cleanPath(mount.Target ?? ''),
+    Mode: mode,
+    RW: mount.ReadOnly !== true,
     Propagation: options.Propagation || (around ? 'rslave' : 'rprivate'),
     details: {
       ...plain,
       recursive: options.NonRecursive !== true,
-      readOnly: options.ReadOnlyForceRecursive === true ? 'force-recursive' : options.ReadOnlyNonRecursive === true ? 'plain' : 'recursive',
+      readOnly:
+        options.ReadOnlyForceRecursive === true
+          ? 'force-recursive'
+          : options.ReadOnlyNonRecursive === true
+            ? 'plain'
+            : 'recursive',
     },
   };
 }
@@ -156,15 +172,23 @@ function bindMount(mount: MountPoint, mode: string, { dataRoot }: MountSources):
 function volumeMount(mount: MountPoint, { volumes }: MountSources): ResolvedMount {
   const { Labels, DriverConfig, NoCopy, Subpath } = mount.VolumeOptions ?? {};
   const driver = DriverConfig?.Name;
-  if (driver && driver !== 'local') throw invalidParameter(`error looking up volume plugin ${driver}: plugin "${driver}" not found`);
+  if (driver && driver !== 'local')
+    throw invalidParameter(`error looking up volume plugin ${driver}: plugin "${driver}" not found`);
   // What stands at a path inside a volume is a container's choice: a link there could lead anywhere.
   if (Subpath) throw notImplemented('mounting a subpath of a volume is not supported');
   const volume = volumes.ensure(mount.Source || null, {
-    ...(Labels ? { labels: Labels } : {}), ...(DriverConfig?.Options ? { options: DriverConfig.Options } : {}),
+    ...(Labels ? { labels: Labels } : {}),
+    ...(DriverConfig?.Options ? { options: DriverConfig.Options } : {}),
   });
   return {
-    Type: 'volume', Name: volume.name, Source: volume.path,
-    Destination: cleanPath(mount.Target ?? ''), Driver: 'local', Mode: '', RW: mount.ReadOnly !== true, Propagation: mount.BindOptions?.Propagation ?? '',
+    Type: 'volume',
+    Name: volume.name,
+    Source: volume.path,
+    Destination: cleanPath(mount.Target ?? ''),
+    Driver: 'local',
+    Mode: '',
+    RW: mount.ReadOnly !== true,
+    Propagation: mount.BindOptions?.Propagation ?? '',
     details: { ...plain, copyUp: NoCopy !== true },
   };
 }
@@ -175,8 +199,10 @@ function takeFrom(spec: string, { mountsOf }: MountSources): ResolvedMount[] {
   const colon = spec.indexOf(':');
   const mode = colon < 0 ? '' : spec.slice(colon + 1);
   const words = mode.split(',');
-  if (!isValidBindMode(mode) || words.some((word) => !['', 'ro', 'rw', 'z', 'Z'].includes(word))) throw invalidParameter(`invalid mode: ${mode}`);
+  if (!isValidBindMode(mode) || words.some((word) => !['', 'ro', 'rw', 'z', 'Z'].includes(word)))
+    throw invalidParameter(`invalid mode: ${mode}`);
   return mountsOf(colon < 0 ? spec : spec.slice(0, colon)).map((mount) => ({
-    ...mount, RW: mount.RW && !words.includes('ro'),
+    ...mount,
+    RW: mount.RW && !words.includes('ro'),
   }));
 }

@@ -16,13 +16,19 @@ export interface JoinedProcesses {
 type Namespace = OciLinux['namespaces'][number];
 
 /** `remapped`: the container gets a user namespace. A type that is left out is the host's. */
-export function namespacesFor(config: ContainerConfig, hostConfig: HostConfig, joined: JoinedProcesses, remapped: boolean): Namespace[] {
+export function namespacesFor(
+  config: ContainerConfig,
+  hostConfig: HostConfig,
+  joined: JoinedProcesses,
+  remapped: boolean,
+): Namespace[] {
   const result: Namespace[] = [{ type: 'mount' }];
   const add = (type: OciNamespaceType, mode: string | undefined, process: number | undefined) => {
     const { kind } = parseMode(mode);
     if (kind === 'host') return;
     if (kind !== 'container') result.push({ type });
-    else if (process === undefined) throw invalidParameter(`cannot join the ${type} namespace of a container that is not running`);
+    else if (process === undefined)
+      throw invalidParameter(`cannot join the ${type} namespace of a container that is not running`);
     else result.push({ type, path: namespacePath(process, type) });
   };
   add('network', config.NetworkDisabled === true ? 'none' : hostConfig.NetworkMode, joined.network);
@@ -34,7 +40,11 @@ export function namespacesFor(config: ContainerConfig, hostConfig: HostConfig, j
   if (remapped) {
     // Whoever joins a pid namespace must share its user namespace too, or could not mount its /proc.
     const { kind } = parseMode(hostConfig.PidMode);
-    result.push(kind === 'container' && joined.pid !== undefined ? { type: 'user', path: namespacePath(joined.pid, 'user') } : { type: 'user' });
+    result.push(
+      kind === 'container' && joined.pid !== undefined
+        ? { type: 'user', path: namespacePath(joined.pid, 'user') }
+        : { type: 'user' },
+    );
   }
   return result;
 }

@@ -45,16 +45,23 @@ function hasOwnShm({ IpcMode }: HostConfig): boolean {
   return kind === 'default' || kind === 'private';
 }
 
-const withoutReadOnly = (mount: OciMount): OciMount => ({ ...mount, options: (mount.options ?? []).filter((option) => option !== 'ro') });
+const withoutReadOnly = (mount: OciMount): OciMount => ({
+  ...mount,
+  options: (mount.options ?? []).filter((option) => option !== 'ro'),
+});
 
 function adapt(mount: OciMount, { hostConfig, remapped, writableCgroups }: MountInput): OciMount {
   const privileged = hostConfig.Privileged === true;
   switch (mount.destination) {
-    case '/sys': return privileged ? withoutReadOnly(mount) : mount;
+    case '/sys':
+      return privileged ? withoutReadOnly(mount) : mount;
     // A user namespace owns what it sees of the cgroups, and may not change flags that come with the mount.
-    case '/sys/fs/cgroup': return privileged || remapped || writableCgroups ? withoutReadOnly(mount) : mount;
-    case '/dev/shm': return { ...mount, options: [...(mount.options ?? []), `size=${hostConfig.ShmSize || defaultShmSize}`] };
-    default: return mount;
+    case '/sys/fs/cgroup':
+      return privileged || remapped || writableCgroups ? withoutReadOnly(mount) : mount;
+    case '/dev/shm':
+      return { ...mount, options: [...(mount.options ?? []), `size=${hostConfig.ShmSize || defaultShmSize}`] };
+    default:
+      return mount;
   }
 }
 
@@ -62,7 +69,8 @@ function userMounts(input: MountInput): OciMount[] {
   const { hostConfig, mounts, networkFiles, shmPath } = input;
   const taken = new Set(mounts.map(({ Destination }) => Destination));
   const all: { readonly Destination: string; readonly mount: OciMount }[] = mounts.map((mount) => ({
-    Destination: mount.Destination, mount: mount.Type === 'tmpfs' ? tmpfs(mount.Destination, mount.details.tmpfs) : bind(mount, input),
+    Destination: mount.Destination,
+    mount: mount.Type === 'tmpfs' ? tmpfs(mount.Destination, mount.details.tmpfs) : bind(mount, input),
   }));
   for (const [path, options] of Object.entries(hostConfig.Tmpfs ?? {})) {
     const destination = cleanPath(path);
@@ -70,7 +78,9 @@ function userMounts(input: MountInput): OciMount[] {
     taken.add(destination);
   }
   const engineFiles = [
-    ['/etc/resolv.conf', networkFiles?.resolvConf], ['/etc/hostname', networkFiles?.hostname], ['/etc/hosts', networkFiles?.hosts],
+    ['/etc/resolv.conf', networkFiles?.resolvConf],
+    ['/etc/hostname', networkFiles?.hostname],
+    ['/etc/hosts', networkFiles?.hosts],
   ] as const;
   for (const [destination, source] of engineFiles) {
     if (source === undefined || taken.has(destination)) continue;
@@ -78,7 +88,10 @@ function userMounts(input: MountInput): OciMount[] {
     all.push({ Destination: destination, mount: { destination, type: 'bind', source, options } });
   }
   if (shmPath !== undefined && !taken.has('/dev/shm')) {
-    all.push({ Destination: '/dev/shm', mount: { destination: '/dev/shm', type: 'bind', source: shmPath, options: ['rbind', 'rprivate'] } });
+    all.push({
+      Destination: '/dev/shm',
+      mount: { destination: '/dev/shm', type: 'bind', source: shmPath, options: ['rbind', 'rprivate'] },
+    });
   }
   return byDepth(all).map(({ mount }) => mount);
 }
@@ -86,7 +99,10 @@ function userMounts(input: MountInput): OciMount[] {
 const idmap = ({ remapped, host }: MountInput): string[] => (remapped && host.idmappedMounts ? ['idmap'] : []);
 
 const tmpfs = (destination: string, words: readonly string[]): OciMount => ({
-  destination, type: 'tmpfs', source: 'tmpfs', options: mergeTmpfsOptions(words),
+  destination,
+  type: 'tmpfs',
+  source: 'tmpfs',
+  options: mergeTmpfsOptions(words),
 });
 
 function bind(mount: ResolvedMount, input: MountInput): OciMount {
@@ -100,6 +116,7 @@ function bind(mount: ResolvedMount, input: MountInput): OciMount {
 function readOnlyWord(kind: ResolvedMount['details']['readOnly'], host: HostFacts): string {
   if (kind === 'plain') return 'ro';
   if (host.recursiveReadOnly) return 'rro';
-  if (kind === 'force-recursive') throw systemError('rro is not supported: this kernel has no mount_setattr(2); it came with Linux 5.12');
+  if (kind === 'force-recursive')
+    throw systemError('rro is not supported: this kernel has no mount_setattr(2); it came with Linux 5.12');
   return 'ro';
 }

@@ -4,8 +4,8 @@ import type { ContainerConfig, HealthConfig } from '../docker-types.ts';
 import { defaultPath } from './defaults.ts';
 
 /**
- * Fills in from the image's configuration what the request leaves open (moby daemon/commit.go merge): an entrypoint in the request
- * drops the image's command, environment and labels are merged by name, volumes and ports united.
+ * Fills in from the image's configuration what the request leaves open (moby daemon/commit.go merge): an entrypoint in
+ * the request drops the image's command, environment and labels are merged by name, volumes and ports united.
  */
 export function mergeImageConfig(request: ContainerConfig, image: ContainerConfig | undefined): ContainerConfig {
   const given = { ...request, Entrypoint: isReset(request.Entrypoint) ? [] : request.Entrypoint };
@@ -29,10 +29,13 @@ export function mergeImageConfig(request: ContainerConfig, image: ContainerConfi
 }
 
 /** `--entrypoint ""` arrives as one empty word and means: none at all, not even the image's. */
-const isReset = (entrypoint: readonly string[] | null | undefined): boolean => entrypoint?.length === 1 && entrypoint[0] === '';
+const isReset = (entrypoint: readonly string[] | null | undefined): boolean =>
+  entrypoint?.length === 1 && entrypoint[0] === '';
 
-const union = <Value>(given: Record<string, Value> | null | undefined, image: Record<string, Value> | null | undefined) =>
-  given || image ? { ...image, ...given } : undefined;
+const union = <Value>(
+  given: Record<string, Value> | null | undefined,
+  image: Record<string, Value> | null | undefined,
+) => (given || image ? { ...image, ...given } : undefined);
 
 const nameOf = (entry: string): string => entry.split('=', 1)[0] ?? '';
 
@@ -41,7 +44,10 @@ function mergeEnv(given: readonly string[], image: readonly string[]): string[] 
   return [...given, ...image.filter((entry) => !names.has(nameOf(entry)))];
 }
 
-function mergeHealthcheck(given: HealthConfig | null | undefined, image: HealthConfig | null | undefined): HealthConfig | undefined {
+function mergeHealthcheck(
+  given: HealthConfig | null | undefined,
+  image: HealthConfig | null | undefined,
+): HealthConfig | undefined {
   if (!given || !image) return given ?? image ?? undefined;
   return {
     Test: given.Test?.length ? given.Test : image.Test,
@@ -61,11 +67,18 @@ export function argvOf(config: ContainerConfig): string[] {
 }
 
 /**
- * The environment in Docker's order: PATH, HOSTNAME, TERM with a terminal, then what was given, which replaces an earlier entry
- * in its place. A name without `=` removes it.
+ * The environment in Docker's order: PATH, HOSTNAME, TERM with a terminal, then what was given, which replaces an
+ * earlier entry in its place. A name without `=` removes it.
  */
-export function environmentOf(options: { readonly hostname: string; readonly tty: boolean; readonly env: readonly string[] }): string[] {
-  const entries = new Map<string, string>([['PATH', `PATH=${defaultPath}`], ['HOSTNAME', `HOSTNAME=${options.hostname}`]]);
+export function environmentOf(options: {
+  readonly hostname: string;
+  readonly tty: boolean;
+  readonly env: readonly string[];
+}): string[] {
+  const entries = new Map<string, string>([
+    ['PATH', `PATH=${defaultPath}`],
+    ['HOSTNAME', `HOSTNAME=${options.hostname}`],
+  ]);
   if (options.tty) entries.set('TERM', 'TERM=xterm');
   return applyEnv(entries, options.env);
 }
@@ -86,5 +99,7 @@ function applyEnv(entries: Map<string, string>, env: readonly string[]): string[
 /** HOME as the runtime sets it: only when nobody else did. */
 export function withHome(env: readonly string[], home: string): string[] {
   const given = env.find((entry) => entry.startsWith('HOME='));
-  return given === undefined || given === 'HOME=' ? [...env.filter((entry) => entry !== 'HOME='), `HOME=${home}`] : [...env];
+  return given === undefined || given === 'HOME='
+    ? [...env.filter((entry) => entry !== 'HOME='), `HOME=${home}`]
+    : [...env];
 }

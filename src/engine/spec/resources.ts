@@ -11,8 +11,18 @@ export type BlockDevice = (path: string) => { readonly major: number; readonly m
 const nanoCpusPeriod = 100_000;
 
 /** Only what was asked for: a limit that is not set costs no write. Device rules come from elsewhere. */
-export function resourcesOf(resources: Resources, devices: readonly OciDeviceRule[], blockDevice: BlockDevice): OciResources {
-  return { devices, ...memoryOf(resources), ...cpuOf(resources), ...pidsOf(resources), ...blockIoOf(resources, blockDevice) };
+export function resourcesOf(
+  resources: Resources,
+  devices: readonly OciDeviceRule[],
+  blockDevice: BlockDevice,
+): OciResources {
+  return {
+    devices,
+    ...memoryOf(resources),
+    ...cpuOf(resources),
+    ...pidsOf(resources),
+    ...blockIoOf(resources, blockDevice),
+  };
 }
 
 /** Leaves out what is undefined; undefined for an object that has nothing. */
@@ -21,7 +31,8 @@ function present<T extends object>(fields: T): T | undefined {
   return entries.length === 0 ? undefined : (Object.fromEntries(entries) as T);
 }
 
-const positive = (value: number | undefined): number | undefined => (value !== undefined && value > 0 ? value : undefined);
+const positive = (value: number | undefined): number | undefined =>
+  value !== undefined && value > 0 ? value : undefined;
 const nonZero = (value: number | undefined): number | undefined => (value ? value : undefined);
 
 function memoryOf(r: Resources): Pick<OciResources, 'memory'> {
@@ -29,7 +40,10 @@ function memoryOf(r: Resources): Pick<OciResources, 'memory'> {
     limit: positive(r.Memory),
     reservation: positive(r.MemoryReservation),
     swap: positive(r.MemorySwap) ?? (positive(r.Memory) !== undefined && r.MemorySwap === -1 ? -1 : undefined),
-    swappiness: r.MemorySwappiness !== null && r.MemorySwappiness !== undefined && r.MemorySwappiness >= 0 ? r.MemorySwappiness : undefined,
+    swappiness:
+      r.MemorySwappiness !== null && r.MemorySwappiness !== undefined && r.MemorySwappiness >= 0
+        ? r.MemorySwappiness
+        : undefined,
     disableOOMKiller: r.OomKillDisable === true ? true : undefined,
   });
   return memory === undefined ? {} : { memory };
@@ -61,7 +75,8 @@ function blockIoOf(r: Resources, blockDevice: BlockDevice): Pick<OciResources, '
   const blockIO = present({
     weight: positive(r.BlkioWeight),
     weightDevice: r.BlkioWeightDevice?.length
-      ? r.BlkioWeightDevice.map(({ Path, Weight }) => ({ ...blockDevice(Path), weight: Weight })) : undefined,
+      ? r.BlkioWeightDevice.map(({ Path, Weight }) => ({ ...blockDevice(Path), weight: Weight }))
+      : undefined,
     throttleReadBpsDevice: throttle(r.BlkioDeviceReadBps),
     throttleWriteBpsDevice: throttle(r.BlkioDeviceWriteBps),
     throttleReadIOPSDevice: throttle(r.BlkioDeviceReadIOps),

@@ -18,18 +18,28 @@ const cache = new Map<string, SeccompFilter>();
 const cacheSize = 64;
 
 /**
- * `profile` as in SecurityOptions; `privileged` containers are unconfined unless a profile is asked for. Throws invalid-parameter for
- * text that is no profile.
+ * `profile` as in SecurityOptions; `privileged` containers are unconfined unless a profile is asked for. Throws
+ * invalid-parameter for text that is no profile.
  */
-export function seccompFilter(profile: string, privileged: boolean, capabilities: readonly string[], host: HostFacts): SeccompFilter {
+export function seccompFilter(
+  profile: string,
+  privileged: boolean,
+  capabilities: readonly string[],
+  host: HostFacts,
+): SeccompFilter {
   if (profile === 'unconfined' || (profile === '' && privileged)) return unconfined;
   const text = profile === 'builtin' ? '' : profile;
   const key = `${capabilities.join(' ')}\n${text}`;
   const known = cache.get(key);
   if (known !== undefined) return known;
   const { architecture, kernelRelease } = host;
-  const resolved = resolveProfile(text === '' ? defaultProfile : parseProfile(text), { capabilities, architecture, kernelRelease });
-  const filter = resolved === undefined ? unconfined : { config: resolved as OciSeccomp, program: assembleSeccomp(resolved) };
+  const resolved = resolveProfile(text === '' ? defaultProfile : parseProfile(text), {
+    capabilities,
+    architecture,
+    kernelRelease,
+  });
+  const filter =
+    resolved === undefined ? unconfined : { config: resolved as OciSeccomp, program: assembleSeccomp(resolved) };
   if (cache.size >= cacheSize) cache.delete(cache.keys().next().value ?? '');
   cache.set(key, filter);
   return filter;

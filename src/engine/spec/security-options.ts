@@ -7,7 +7,10 @@ export interface SecurityOptions {
   readonly seccomp: string;
   /** Cgroups are mounted read-write. */
   readonly writableCgroups: boolean;
-  /** `systempaths=unconfined`: nothing is masked or read-only. The docker command resolves it itself and sends empty lists. */
+  /**
+   * `systempaths=unconfined`: nothing is masked or read-only. The docker command resolves it itself and sends empty
+   * lists.
+   */
   readonly systemPathsUnconfined: boolean;
   /** Recorded, without effect: no AppArmor or SELinux policy is loaded by this engine. */
   readonly apparmor: string;
@@ -44,16 +47,26 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
       return parsed;
     };
     switch (option.slice(0, separator)) {
-      case 'label': break;
-      case 'apparmor': apparmor = value; break;
-      case 'seccomp': seccomp = value; break;
-      case 'no-new-privileges': noNewPrivileges = flag(); break;
-      case 'writable-cgroups': writableCgroups = flag(); break;
+      case 'label':
+        break;
+      case 'apparmor':
+        apparmor = value;
+        break;
+      case 'seccomp':
+        seccomp = value;
+        break;
+      case 'no-new-privileges':
+        noNewPrivileges = flag();
+        break;
+      case 'writable-cgroups':
+        writableCgroups = flag();
+        break;
       case 'systempaths':
         if (value !== 'unconfined') throw refused();
         systemPathsUnconfined = true;
         break;
-      default: throw refused();
+      default:
+        throw refused();
     }
   }
   return { noNewPrivileges, seccomp, writableCgroups, systemPathsUnconfined, apparmor };

@@ -2,7 +2,8 @@ import { expect, test } from 'bun:test';
 import { resolveUser } from './user.ts';
 
 const files = {
-  passwd: 'root:x:0:0:root:/root:/bin/sh\n\nalice:x:1000:1001::/home/alice:/bin/sh\n12:x:500:500::/digits:/bin/sh\nbroken\n',
+  passwd:
+    'root:x:0:0:root:/root:/bin/sh\n\nalice:x:1000:1001::/home/alice:/bin/sh\n12:x:500:500::/digits:/bin/sh\nbroken\n',
   group: 'root:x:0:\nalice:x:1001:\nwheel:x:10:root,alice\nvideo:x:44:alice\n',
 };
 const empty = { passwd: '', group: '' };

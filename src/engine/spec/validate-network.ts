@@ -3,29 +3,34 @@ import { invalidParameter } from '../../errors.ts';
 import type { ContainerConfig, HostConfig } from '../docker-types.ts';
 import { parseMode } from './modes.ts';
 
+function conflicting(what: string): never {
+  throw invalidParameter(`conflicting options: ${what}`);
+}
+
 /** Throws invalid-parameter in Docker's words. */
 export function validateNetworkMode(config: ContainerConfig, hostConfig: HostConfig): void {
   const { NetworkMode = '', Links, Dns, ExtraHosts, PortBindings, PublishAllPorts } = hostConfig;
   const mode = parseMode(NetworkMode);
-  const conflicting = (what: string): never => {
-    throw invalidParameter(`conflicting options: ${what}`);
-  };
   if (NetworkMode.startsWith('container:') && mode.kind !== 'container') {
     throw invalidParameter('invalid network mode: invalid container format container:<name|id>');
   }
   validatePorts(PortBindings ?? {});
   if (mode.kind === 'container') {
     if (config.Hostname) conflicting('hostname and the network mode');
-    if (Links?.length) conflicting('container type network can\'t be used with links. This would result in undefined behavior');
+    if (Links?.length)
+      conflicting("container type network can't be used with links. This would result in undefined behavior");
     if (Dns?.length) conflicting('dns and the network mode');
     if (ExtraHosts?.length) conflicting('custom host-to-IP mapping and the network mode');
-    if (Object.keys(PortBindings ?? {}).length > 0 || PublishAllPorts === true) conflicting('port publishing and the container type network mode');
-    if (Object.keys(config.ExposedPorts ?? {}).length > 0) conflicting('port exposing and the container type network mode');
+    if (Object.keys(PortBindings ?? {}).length > 0 || PublishAllPorts === true)
+      conflicting('port publishing and the container type network mode');
+    if (Object.keys(config.ExposedPorts ?? {}).length > 0)
+      conflicting('port exposing and the container type network mode');
   }
-  if ((mode.kind === 'container' || mode.kind === 'host') && config.MacAddress) conflicting('mac-address and the network mode');
+  if ((mode.kind === 'container' || mode.kind === 'host') && config.MacAddress)
+    conflicting('mac-address and the network mode');
   if (parseMode(hostConfig.UTSMode).kind === 'host' && config.Hostname) conflicting('hostname and the UTS mode');
   if (mode.kind === 'host' && Links?.length) {
-    conflicting('host type networking can\'t be used with links. This would result in undefined behavior');
+    conflicting("host type networking can't be used with links. This would result in undefined behavior");
   }
 }
 
@@ -42,7 +47,8 @@ function validatePorts(bindings: NonNullable<HostConfig['PortBindings']>): void 
     const number = port.split('/', 1)[0] ?? '';
     if (!isPort(number)) throw invalidParameter(`invalid port specification: ${JSON.stringify(number)}`);
     for (const { HostPort = '' } of targets ?? []) {
-      if (HostPort !== '' && !isPortRange(HostPort)) throw invalidParameter(`invalid port specification: ${JSON.stringify(HostPort)}`);
+      if (HostPort !== '' && !isPortRange(HostPort))
+        throw invalidParameter(`invalid port specification: ${JSON.stringify(HostPort)}`);
     }
   }
 }

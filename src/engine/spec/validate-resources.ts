@@ -12,8 +12,8 @@ const refuse = (message: string): never => {
 };
 
 /**
- * Checks and returns warnings; what a warning says is discarded is cleared in `resources`. `update` is `docker update`, which
- * may change swap alone. Throws invalid-parameter in Docker's words.
+ * Checks and returns warnings; what a warning says is discarded is cleared in `resources`. `update` is `docker update`,
+ * which may change swap alone. Throws invalid-parameter in Docker's words.
  */
 export function validateResources(resources: Resources, host: HostFacts, update: boolean): string[] {
   return [
@@ -30,27 +30,37 @@ function validateMemory(r: Resources, { cgroup }: HostFacts, update: boolean): s
   const memory = r.Memory ?? 0;
   if (memory !== 0 && memory < minMemory) refuse('Minimum memory limit allowed is 6MB');
   if (memory > 0 && !cgroup.memory) {
-    warnings.push('Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.');
+    warnings.push(
+      'Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.',
+    );
     r.Memory = 0;
     r.MemorySwap = -1;
   }
   if ((r.Memory ?? 0) > 0 && r.MemorySwap !== -1 && !cgroup.swap) {
-    warnings.push('Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.');
+    warnings.push(
+      'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
+    );
     r.MemorySwap = -1;
   }
   const [limit, swap] = [r.Memory ?? 0, r.MemorySwap ?? 0];
-  if (limit > 0 && swap > 0 && swap < limit) refuse('Minimum memoryswap limit should be larger than memory limit, see usage');
-  if (limit === 0 && swap > 0 && !update) refuse('You should always set the Memory limit when using Memoryswap limit, see usage');
+  if (limit > 0 && swap > 0 && swap < limit)
+    refuse('Minimum memoryswap limit should be larger than memory limit, see usage');
+  if (limit === 0 && swap > 0 && !update)
+    refuse('You should always set the Memory limit when using Memoryswap limit, see usage');
   if (r.MemorySwappiness !== null && r.MemorySwappiness !== undefined) {
     if (!cgroup.swappiness) {
-      warnings.push('Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.');
+      warnings.push(
+        'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.',
+      );
       r.MemorySwappiness = null;
     } else if (r.MemorySwappiness < 0 || r.MemorySwappiness > 100) {
       refuse(`Invalid value: ${r.MemorySwappiness}, valid memory swappiness range is 0-100`);
     }
   }
   if ((r.MemoryReservation ?? 0) > 0 && !cgroup.memoryReservation) {
-    warnings.push('Your kernel does not support memory soft limit capabilities or the cgroup is not mounted. Limitation discarded.');
+    warnings.push(
+      'Your kernel does not support memory soft limit capabilities or the cgroup is not mounted. Limitation discarded.',
+    );
     r.MemoryReservation = 0;
   }
   const reservation = r.MemoryReservation ?? 0;
@@ -59,7 +69,9 @@ function validateMemory(r: Resources, { cgroup }: HostFacts, update: boolean): s
     refuse('Minimum memory limit can not be less than memory reservation limit, see usage');
   }
   if ((r.KernelMemory ?? 0) > 0 && !cgroup.kernelMemory) {
-    warnings.push('Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. Limitation discarded.');
+    warnings.push(
+      'Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. Limitation discarded.',
+    );
     r.KernelMemory = 0;
   }
   return warnings;
@@ -72,10 +84,15 @@ function validateOomAndPids(r: Resources, { cgroup }: HostFacts): string[] {
     r.OomKillDisable = null;
   }
   if (r.OomKillDisable === true && !r.Memory) {
-    warnings.push('OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.');
+    warnings.push(
+      'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
+    );
   }
   if (r.PidsLimit !== null && r.PidsLimit !== undefined && !cgroup.pids) {
-    if (r.PidsLimit > 0) warnings.push('Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. PIDs limit discarded.');
+    if (r.PidsLimit > 0)
+      warnings.push(
+        'Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. PIDs limit discarded.',
+      );
     r.PidsLimit = null;
   }
   return warnings;
@@ -89,7 +106,8 @@ function validateCpu(r: Resources, { cgroup, cpus }: HostFacts): string[] {
   if (nano > 0 && !cgroup.cpuCfs) {
     refuse('NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted');
   }
-  if (nano < 0 || nano > cpus * 1e9) refuse(`Range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
+  if (nano < 0 || nano > cpus * 1e9)
+    refuse(`Range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
   if ((r.CpuShares ?? 0) < 0) refuse('shares: invalid argument');
   if ((r.CpuShares ?? 0) > 0 && !cgroup.cpuShares) {
     warnings.push('Your kernel does not support CPU shares or the cgroup is not mounted. Shares discarded.');
@@ -106,7 +124,8 @@ function validateCpu(r: Resources, { cgroup, cpus }: HostFacts): string[] {
   }
   if (quota > 0 && quota < 1000) refuse('CPU cfs quota can not be less than 1ms (i.e. 1000)');
   const [realtimePeriod, realtimeRuntime] = [r.CpuRealtimePeriod ?? 0, r.CpuRealtimeRuntime ?? 0];
-  if ((realtimePeriod > 0 || realtimeRuntime > 0) && !cgroup.cpuRealtime) refuse('kernel does not support CPU real-time scheduler');
+  if ((realtimePeriod > 0 || realtimeRuntime > 0) && !cgroup.cpuRealtime)
+    refuse('kernel does not support CPU real-time scheduler');
   if (realtimePeriod !== 0 && realtimeRuntime !== 0 && realtimeRuntime > realtimePeriod) {
     refuse('cpu real-time runtime cannot be higher than cpu real-time period');
   }
@@ -132,7 +151,8 @@ function validateCpuset(r: Resources, { cgroup, cpusetCpus, cpusetMems }: HostFa
 function checkList(requested: string, available: string, what: string, name: string): void {
   if (requested === '') return;
   const list = parseCpuList(requested);
-  if (list === undefined) throw invalidParameter(`Invalid value ${requested} for cpuset ${what}: invalid format: ${requested}`);
+  if (list === undefined)
+    throw invalidParameter(`Invalid value ${requested} for cpuset ${what}: invalid format: ${requested}`);
   const known = parseCpuList(available);
   if (available === '' || known === undefined || isSubset(list, known)) return;
   refuse(`Requested ${name} are not available - requested ${requested}, available: ${available}`);
@@ -150,7 +170,9 @@ function validateBlkio(r: Resources, { cgroup }: HostFacts): string[] {
     refuse('Invalid QoS settings: linux does not support Maximum IO Bandwidth or Maximum IO IOps');
   }
   if (r.BlkioWeightDevice?.length && !cgroup.blkioWeightDevice) {
-    warnings.push('Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded.');
+    warnings.push(
+      'Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded.',
+    );
     r.BlkioWeightDevice = [];
   }
   const throttles = [

@@ -6,16 +6,24 @@ import type { RestartPolicy } from '../docker-types.ts';
 export function validateRestartPolicy(policy: RestartPolicy | null | undefined): void {
   const { Name = '', MaximumRetryCount = 0 } = policy ?? {};
   switch (Name) {
-    case '': return;
-    case 'no': case 'always': case 'unless-stopped': {
+    case '':
+      return;
+    case 'no':
+    case 'always':
+    case 'unless-stopped': {
       if (MaximumRetryCount === 0) return;
       const negative = MaximumRetryCount < 0 ? ' and cannot be negative' : '';
-      throw invalidParameter(`invalid restart policy: maximum retry count can only be used with 'on-failure'${negative}`);
+      throw invalidParameter(
+        `invalid restart policy: maximum retry count can only be used with 'on-failure'${negative}`,
+      );
     }
     case 'on-failure':
-      if (MaximumRetryCount < 0) throw invalidParameter('invalid restart policy: maximum retry count cannot be negative');
+      if (MaximumRetryCount < 0)
+        throw invalidParameter('invalid restart policy: maximum retry count cannot be negative');
       return;
     default:
-      throw invalidParameter(`invalid restart policy: unknown policy '${String(Name)}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`);
+      throw invalidParameter(
+        `invalid restart policy: unknown policy '${String(Name)}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+      );
   }
 }

@@ -19,13 +19,14 @@ import { validateResources } from './validate-resources.ts';
 import { validateRestartPolicy } from './validate-restart.ts';
 
 /**
- * Checks a request whose HostConfig has its defaults (`adaptHostConfig`). Throws invalid-parameter (a user network that does not
- * exist: not-found) in Docker's words. Returns warnings; what a warning says is discarded is cleared in `hostConfig`.
+ * Checks a request whose HostConfig has its defaults (`adaptHostConfig`). Throws invalid-parameter (a user network that
+ * does not exist: not-found) in Docker's words. Returns warnings; what a warning says is discarded is cleared in
+ * `hostConfig`.
  */
 export function validateCreate(config: ContainerConfig, hostConfig: HostConfig, host: HostFacts): string[] {
   validateConfig(config);
   if (hostConfig.AutoRemove === true && !['', 'no'].includes(hostConfig.RestartPolicy?.Name ?? '')) {
-    throw invalidParameter('can\'t create \'AutoRemove\' container with restart policy');
+    throw invalidParameter("can't create 'AutoRemove' container with restart policy");
   }
   validateMounts(hostConfig, existsSync);
   validateHosts(hostConfig.ExtraHosts ?? []);
@@ -50,14 +51,18 @@ function validateHosts(entries: readonly string[]): void {
     const colon = entry.indexOf(':');
     const equals = entry.indexOf('=');
     const separator = equals >= 0 && (colon < 0 || equals < colon) ? equals : colon;
-    if (separator <= 0 || separator === entry.length - 1) throw invalidParameter(`bad format for add-host: ${JSON.stringify(entry)}`);
+    if (separator <= 0 || separator === entry.length - 1)
+      throw invalidParameter(`bad format for add-host: ${JSON.stringify(entry)}`);
     const address = entry.slice(separator + 1).replace(/^\[(.*)\]$/, '$1');
-    if (address !== 'host-gateway' && !isAddress(address)) throw invalidParameter(`invalid IP address in add-host: ${JSON.stringify(address)}`);
+    if (address !== 'host-gateway' && !isAddress(address))
+      throw invalidParameter(`invalid IP address in add-host: ${JSON.stringify(address)}`);
   }
 }
 
 const isAddress = (text: string): boolean =>
-  /^(\d{1,3}\.){3}\d{1,3}$/.test(text) ? text.split('.').every((part) => Number(part) < 256) : text.includes(':') && /^[0-9a-fA-F:.]+$/.test(text);
+  /^(\d{1,3}\.){3}\d{1,3}$/.test(text)
+    ? text.split('.').every((part) => Number(part) < 256)
+    : text.includes(':') && /^[0-9a-fA-F:.]+$/.test(text);
 
 function validateCapabilities({ CapAdd, CapDrop }: HostConfig, host: HostFacts): void {
   wrapped('invalid CapAdd', () => normalizeCapabilities(CapAdd ?? [], host.capabilities));
@@ -73,7 +78,8 @@ function wrapped(what: string, check: () => unknown): void {
 }
 
 function validateIsolation(isolation: string): void {
-  if (!['', 'default'].includes(isolation.toLowerCase())) throw invalidParameter(`invalid isolation '${isolation}' on linux`);
+  if (!['', 'default'].includes(isolation.toLowerCase()))
+    throw invalidParameter(`invalid isolation '${isolation}' on linux`);
 }
 
 function validateModes({ IpcMode, PidMode, UTSMode, UsernsMode, CgroupnsMode }: HostConfig): void {
@@ -98,13 +104,20 @@ function validateNumbers({ ShmSize = 0, OomScoreAdj = 0, Ulimits }: HostConfig):
 }
 
 /** What the host's namespaces would give a container's root that is nobody on the host. */
-function validateUserNamespace({ UsernsMode, Privileged, NetworkMode, PidMode }: HostConfig, { remapped }: HostFacts): void {
+function validateUserNamespace(
+  { UsernsMode, Privileged, NetworkMode, PidMode }: HostConfig,
+  { remapped }: HostFacts,
+): void {
   if (!remapped || UsernsMode === 'host') return;
   if (Privileged === true) {
-    throw invalidParameter('privileged mode is incompatible with user namespaces.  You must run the container in the host namespace when running privileged mode');
+    throw invalidParameter(
+      'privileged mode is incompatible with user namespaces.  You must run the container in the host namespace when running privileged mode',
+    );
   }
-  if (parseMode(NetworkMode).kind === 'host') throw invalidParameter('cannot share the host\'s network namespace when user namespaces are enabled');
-  if (parseMode(PidMode).kind === 'host') throw invalidParameter('cannot share the host PID namespace when user namespaces are enabled');
+  if (parseMode(NetworkMode).kind === 'host')
+    throw invalidParameter("cannot share the host's network namespace when user namespaces are enabled");
+  if (parseMode(PidMode).kind === 'host')
+    throw invalidParameter('cannot share the host PID namespace when user namespaces are enabled');
 }
 
 /** Runtimes that mean this engine's own. */
@@ -116,10 +129,12 @@ function validateUnsupported({ Links, DeviceRequests, StorageOpt, Runtime = '', 
   const [request] = (DeviceRequests ?? []) as { Driver?: string; Capabilities?: string[][] | null }[];
   if (request !== undefined) {
     const capabilities = (request.Capabilities ?? []).map((all) => `[${all.join(' ')}]`).join(' ');
-    throw invalidParameter(`could not select device driver ${JSON.stringify(request.Driver ?? '')} with capabilities: [${capabilities}]`);
+    throw invalidParameter(
+      `could not select device driver ${JSON.stringify(request.Driver ?? '')} with capabilities: [${capabilities}]`,
+    );
   }
   if (StorageOpt && Object.keys(StorageOpt).length > 0) {
-    throw invalidParameter('--storage-opt is supported only for overlay over xfs with \'pquota\' mount option');
+    throw invalidParameter("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
   }
   if (CgroupParent.includes('\0') || CgroupParent.split('/').includes('..')) {
     throw invalidParameter(`invalid cgroup parent: ${JSON.stringify(CgroupParent)}`);
@@ -146,10 +161,13 @@ const builtInNetworks = new Set(['bridge', 'default', 'none', 'host', 'nat']);
 
 function networkWarnings({ NetworkMode, PortBindings, PublishAllPorts }: HostConfig): string[] {
   const mode = parseMode(NetworkMode);
-  if (mode.kind === 'other' && !builtInNetworks.has(mode.text)) throw notFound(`network ${mode.text} not found`, { object: mode.text });
+  if (mode.kind === 'other' && !builtInNetworks.has(mode.text))
+    throw notFound(`network ${mode.text} not found`, { object: mode.text });
   const published = Object.keys(PortBindings ?? {}).length > 0;
   if (mode.kind === 'host') return published ? ['Published ports are discarded when using host network mode'] : [];
-  return published || PublishAllPorts === true ? ['Bridge networks are not supported yet. Published ports are discarded.'] : [];
+  return published || PublishAllPorts === true
+    ? ['Bridge networks are not supported yet. Published ports are discarded.']
+    : [];
 }
 
 function namespaceWarnings(hostConfig: HostConfig, host: HostFacts): string[] {

@@ -1,11 +1,13 @@
-/** On the kernel's own cgroups: needs root, and skips what this host does not have. Everything is below a directory of its own. */
+/**
+ * On the kernel's own cgroups: needs root, and skips what this host does not have. Everything is below a directory of
+ * its own.
+ */
 import { afterAll, expect, test } from 'bun:test';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ptr } from 'bun:ffi';
-import { bindLibc, lastErrno } from '../ffi/libc.ts';
+import { addressOf, bindLibc, lastErrno } from '../ffi/libc.ts';
 import { openAt, currentDirectory } from '../ffi/files.ts';
 import { errnoName } from '../errno.ts';
 import { assembleDeviceProgram } from './device-bpf.ts';
@@ -70,14 +72,14 @@ test.skipIf(!isRoot || host.kind !== 'v1')('without a word about processors a pr
   }
 });
 
-const { syscall } = bindLibc({ syscall: { args: ['i64', 'i32', 'ptr', 'u32'], returns: 'i32' } });
+const { syscall } = bindLibc({ syscall: { args: ['i64', 'i32', 'u64', 'u32'], returns: 'i32' } });
 const bpfNumber = process.arch === 'arm64' ? 280 : 321;
 
 /** bpf(2) with an attribute of 128 bytes. */
 function bpf(command: number, fill: (view: DataView) => void): number {
   const attribute = new Uint8Array(4096);
   fill(new DataView(attribute.buffer));
-  const result = syscall(bpfNumber, command, ptr(attribute), 128);
+  const result = syscall(bpfNumber, command, addressOf(attribute), 128);
   if (result < 0) throw new Error(`bpf ${command}: ${errnoName(lastErrno())}`);
   return result;
 }
@@ -93,8 +95,8 @@ function loadDeviceProgram(rules: readonly DeviceRule[]): number {
   return bpf(5, (view) => {
     view.setUint32(0, 15, true);
     view.setUint32(4, program.length / 8, true);
-    view.setBigUint64(8, BigInt(ptr(code)), true);
-    view.setBigUint64(16, BigInt(ptr(license)), true);
+    view.setBigUint64(8, addressOf(code), true);
+    view.setBigUint64(16, addressOf(license), true);
   });
 }
 

@@ -7,6 +7,7 @@ import { parseCgroupMounts } from './detect.ts';
 import { deviceWrites } from './device-list.ts';
 import { createCgroupDriver } from './index.ts';
 import { checkCgroupPath } from './paths.ts';
+import type { CgroupResources } from './resources.ts';
 import { CgroupV2Driver } from './v2.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'caisson-cgroup-'));
@@ -125,6 +126,8 @@ describe('v2', () => {
   });
   const driver = new CgroupV2Driver(mountPoint, '/caisson');
 
+  const values = (given: CgroupResources) => driver.layout('/caisson/abc', given).writes.map(({ data }) => data);
+
   test('layout', () => {
     const layout = driver.layout('/caisson/abc', resources);
     const directory = join(mountPoint, 'caisson/abc');
@@ -155,7 +158,6 @@ describe('v2', () => {
   });
 
   test('unlimited, unset and quota without period', () => {
-    const values = (given: Parameters<typeof driver.layout>[1]) => driver.layout('/caisson/abc', given).writes.map(({ data }) => data);
     expect(values({ memory: { limit: -1 }, pids: { limit: -1 } })).toEqual(['max', 'max', 'max']);
     expect(values({ memory: { limit: 0, swap: 0 }, cpu: { shares: 0, quota: 0, period: 0, cpus: '' } })).toEqual([]);
     expect(values({ cpu: { quota: 20_000 } })).toEqual(['20000 100000']);

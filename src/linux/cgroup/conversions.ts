@@ -1,9 +1,12 @@
-/** OCI's limits are those of cgroup v1; these are the v2 values for them (as opencontainers/cgroups converts since 2025). */
+/**
+ * OCI's limits are those of cgroup v1; these are the v2 values for them (as opencontainers/cgroups converts since
+ * 2025).
+ */
 import { invalidParameter } from '../../errors.ts';
 
 /**
- * `cpu.weight` (1 to 10000) for `cpu.shares` (2 to 262144). A curve through the least, the most, and 1024 for 100, so that a
- * container with default shares has the same part as a process outside.
+ * `cpu.weight` (1 to 10000) for `cpu.shares` (2 to 262144). A curve through the least, the most, and 1024 for 100, so
+ * that a container with default shares has the same part as a process outside.
  */
 export function cpuWeight(shares: number): number {
   if (shares <= 2) return 1;
@@ -18,8 +21,8 @@ export function ioWeight(weight: number): number {
 }
 
 /**
- * `memory.swap.max` for OCI's limit of memory and swap together. Undefined when nothing is asked for; -1 is unlimited. Throws
- * invalid-parameter when it contradicts the memory limit.
+ * `memory.swap.max` for OCI's limit of memory and swap together. Undefined when nothing is asked for; -1 is unlimited.
+ * Throws invalid-parameter when it contradicts the memory limit.
  */
 export function swapMax(swap: number | undefined, memory: number | undefined): number | undefined {
   if (swap === undefined || swap === 0) return memory === -1 ? -1 : undefined;

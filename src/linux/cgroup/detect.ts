@@ -9,13 +9,16 @@ export interface Hierarchy {
   readonly name?: string;
 }
 
+/** `unified` is the v2 hierarchy beside those of v1, in the hybrid layout. */
 export type CgroupHost =
   | { readonly kind: 'v2'; readonly mountPoint: string }
-  | { readonly kind: 'v1'; readonly hierarchies: readonly Hierarchy[]; /** Hybrid: the v2 hierarchy beside them. */ readonly unified?: string }
+  | { readonly kind: 'v1'; readonly hierarchies: readonly Hierarchy[]; readonly unified?: string }
   | { readonly kind: 'none' };
 
 /** Words among a v1 mount's options that are no controllers. */
-const otherOptions = new Set(['rw', 'ro', 'xattr', 'noprefix', 'clone_children', 'cpuset_v2_mode', 'favordynmods', 'nofavordynmods', 'none']);
+const otherOptions = new Set([
+  'rw', 'ro', 'xattr', 'noprefix', 'clone_children', 'cpuset_v2_mode', 'favordynmods', 'nofavordynmods', 'none',
+]);
 
 /** Reads a /proc/PID/mountinfo. Of several mounts of one hierarchy, the first counts. */
 export function parseCgroupMounts(mountinfo: string): CgroupHost {
@@ -28,7 +31,8 @@ export function parseCgroupMounts(mountinfo: string): CgroupHost {
     const mountPoint = unescapePath(mount.split(' ')[4] ?? '');
     if (type === 'cgroup2') unified ??= mountPoint;
     if (type !== 'cgroup') continue;
-    const options = superOptions.split(',').filter((option) => !otherOptions.has(option) && !option.startsWith('release_agent='));
+    const isPart = (option: string) => !otherOptions.has(option) && !option.startsWith('release_agent=');
+    const options = superOptions.split(',').filter(isPart);
     const key = options.join(',');
     if (seen.has(key)) continue;
     seen.add(key);

@@ -1,8 +1,9 @@
 /**
- * Device rules for cgroup v2, which asks a BPF program (BPF_PROG_TYPE_CGROUP_DEVICE, struct bpf_cgroup_dev_ctx in linux/bpf.h).
+ * Device rules for cgroup v2, which asks a BPF program (BPF_PROG_TYPE_CGROUP_DEVICE, struct bpf_cgroup_dev_ctx in
+ * linux/bpf.h).
  *
- * The program walks the rules from the last to the first with the kinds of access that are still undecided: an allowing rule
- * settles its own, and when none is left the answer is yes; a denying rule that meets one of them answers no.
+ * The program walks the rules from the last to the first with the kinds of access that are still undecided: an allowing
+ * rule settles its own, and when none is left the answer is yes; a denying rule that meets one of them answers no.
  */
 import type { DeviceRule } from './resources.ts';
 
@@ -34,8 +35,10 @@ interface Instruction {
   readonly immediate: number;
 }
 
-const instruction = (code: number, destination: number, rest: Partial<Omit<Instruction, 'code' | 'destination'>> = {}): Instruction => ({
-  code, destination, source: rest.source ?? 0, offset: rest.offset ?? 0, immediate: rest.immediate ?? 0,
+type Operands = Partial<Pick<Instruction, 'source' | 'offset' | 'immediate'>>;
+
+const instruction = (code: number, destination: number, operands: Operands = {}): Instruction => ({
+  code, destination, source: 0, offset: 0, immediate: 0, ...operands,
 });
 
 const answer = (value: 0 | 1): Instruction[] => [
@@ -43,7 +46,10 @@ const answer = (value: 0 | 1): Instruction[] => [
   instruction(opcode.EXIT, 0),
 ];
 
-/** A struct bpf_insn array that answers 1 for an access that the rules allow, 0 otherwise and for what no rule speaks of. */
+/**
+ * A struct bpf_insn array that answers 1 for an access that the rules allow, 0 otherwise and for what no rule speaks
+ * of.
+ */
 export function assembleDeviceProgram(rules: readonly DeviceRule[]): Uint8Array {
   // What stands before a rule about everything never counts; and kernels refuse code that cannot be reached.
   const whole = rules.findLastIndex(isAboutEverything);
@@ -90,7 +96,7 @@ function ruleInstructions(rule: DeviceRule): Instruction[] {
 
 function maskOf(access: string | undefined): number {
   if (access === undefined || access === '') return allAccess;
-  return [...access].reduce((mask, letter) => mask | (accessBits[letter] ?? 0), 0);
+  return access.split('').reduce((mask, letter) => mask | (accessBits[letter] ?? 0), 0);
 }
 
 function encode(program: readonly Instruction[]): Uint8Array {

@@ -1,4 +1,7 @@
-/** Device rules for the v1 controller, which holds a default and a list of exceptions (admin-guide/cgroup-v1/devices.rst). */
+/**
+ * Device rules for the v1 controller, which holds a default and a list of exceptions
+ * (admin-guide/cgroup-v1/devices.rst).
+ */
 import { invalidParameter } from '../../errors.ts';
 import type { DeviceRule } from './resources.ts';
 
@@ -17,7 +20,9 @@ export interface DeviceWrite {
 }
 
 const covers = (wide: Entry, narrow: Entry) =>
-  wide.type === narrow.type && (wide.major === -1 || wide.major === narrow.major) && (wide.minor === -1 || wide.minor === narrow.minor);
+  wide.type === narrow.type &&
+  (wide.major === -1 || wide.major === narrow.major) &&
+  (wide.minor === -1 || wide.minor === narrow.minor);
 
 const overlaps = (left: Entry, right: Entry) =>
   left.type === right.type &&
@@ -26,10 +31,10 @@ const overlaps = (left: Entry, right: Entry) =>
 
 const number = (value: number | undefined) => (value === undefined || value < 0 ? -1 : value);
 
-const isAll = (rule: DeviceRule) =>
-  (rule.type === undefined || rule.type === 'a') && number(rule.major) === -1 && number(rule.minor) === -1 && accessOf(rule).size === 3;
+const accessOf = ({ access = '' }: DeviceRule): Set<string> => new Set(access === '' ? 'rwm' : access);
 
-const accessOf = (rule: DeviceRule): Set<string> => new Set(rule.access === undefined || rule.access === '' ? 'rwm' : rule.access);
+const isAll = (rule: DeviceRule) =>
+  (rule.type ?? 'a') === 'a' && number(rule.major) === -1 && number(rule.minor) === -1 && accessOf(rule).size === 3;
 
 function entriesOf(rule: DeviceRule): Entry[] {
   const types = rule.type === undefined || rule.type === 'a' ? (['b', 'c'] as const) : [rule.type];
@@ -37,8 +42,8 @@ function entriesOf(rule: DeviceRule): Entry[] {
 }
 
 /**
- * The writes that bring a new cgroup, which may use what its parent may, to what the rules say in order. No rules: no writes.
- * Throws invalid-parameter for an exception from an exception, which v1 cannot hold.
+ * The writes that bring a new cgroup, which may use what its parent may, to what the rules say in order. No rules: no
+ * writes. Throws invalid-parameter for an exception from an exception, which v1 cannot hold.
  */
 export function deviceWrites(rules: readonly DeviceRule[]): DeviceWrite[] {
   if (rules.length === 0) return [];
@@ -46,10 +51,16 @@ export function deviceWrites(rules: readonly DeviceRule[]): DeviceWrite[] {
   let defaultAllow = false;
   let exceptions: Entry[] = [];
   for (const rule of rules) {
-    if (isAll(rule)) [defaultAllow, exceptions] = [rule.allow, []];
-    else for (const entry of entriesOf(rule)) exceptions = rule.allow === defaultAllow ? without(exceptions, entry, rule) : withEntry(exceptions, entry);
+    if (isAll(rule)) {
+      [defaultAllow, exceptions] = [rule.allow, []];
+      continue;
+    }
+    for (const entry of entriesOf(rule)) {
+      exceptions = rule.allow === defaultAllow ? without(exceptions, entry, rule) : withEntry(exceptions, entry);
+    }
   }
-  const list = exceptions.map((entry): DeviceWrite => ({ file: defaultAllow ? 'devices.deny' : 'devices.allow', data: format(entry) }));
+  const file = defaultAllow ? 'devices.deny' : 'devices.allow';
+  const list = exceptions.map((entry): DeviceWrite => ({ file, data: format(entry) }));
   return defaultAllow ? list : [{ file: 'devices.deny', data: 'a' }, ...list];
 }
 
@@ -65,14 +76,15 @@ function without(exceptions: readonly Entry[], entry: Entry, rule: DeviceRule): 
     const access = new Set([...one.access].filter((letter) => !entry.access.has(letter)));
     if (access.size === one.access.size) return [one];
     if (!covers(entry, one)) {
-      const verb = rule.allow ? 'allow' : 'deny';
-      throw invalidParameter(`cannot ${verb} device ${format(entry)} after ${format(one)}: cgroup v1 knows no exceptions from exceptions`);
+      const attempt = `cannot ${rule.allow ? 'allow' : 'deny'} device ${format(entry)} after ${format(one)}`;
+      throw invalidParameter(`${attempt}: cgroup v1 knows no exceptions from exceptions`);
     }
     return access.size === 0 ? [] : [{ ...one, access }];
   });
 }
 
+const part = (value: number) => (value === -1 ? '*' : `${value}`);
+
 function format({ type, major, minor, access }: Entry): string {
-  const part = (value: number) => (value === -1 ? '*' : `${value}`);
   return `${type} ${part(major)}:${part(minor)} ${['r', 'w', 'm'].filter((letter) => access.has(letter)).join('')}`;
 }

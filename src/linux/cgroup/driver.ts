@@ -2,8 +2,8 @@ import type { CgroupLayout } from './layout.ts';
 import type { CgroupResources } from './resources.ts';
 
 /**
- * One way of having cgroups on a host. Implementations decide and prepare parents; nothing of a container is made or joined
- * here: its plan does that.
+ * One way of having cgroups on a host. Implementations decide and prepare parents; nothing of a container is made or
+ * joined here: its plan does that.
  */
 export interface CgroupDriver {
   readonly version: 1 | 2;
@@ -12,11 +12,12 @@ export interface CgroupDriver {
   /** Controllers that limits can be set with: `memory`, `cpu`, `cpuset`, `pids`, `io` (v1: `blkio`) … */
   readonly controllers: readonly string[];
   /**
-   * The layout of a cgroup path such as `/caisson/ID`, below each hierarchy's root. The parent directory is made, and its
-   * controllers enabled, if it is missing; that is the only effect. Limits that the host cannot have are left out, as Docker does
-   * after its warnings. Throws invalid-parameter for resources that contradict themselves, system for a parent that cannot be made.
+   * The layout of a cgroup path such as `/caisson/ID`, below each hierarchy's root. The parent directory is made, and
+   * its controllers enabled, if it is missing; that is the only effect. Limits that the host cannot have are left out,
+   * as Docker does after its warnings. Throws invalid-parameter for resources that contradict themselves, system for a
+   * parent that cannot be made.
    */
   layout(path: string, resources: CgroupResources): CgroupLayout;
-  /** Removes the parents that this driver made, where nothing is in them any more. */
+  /** Removes the engine's own parent, and others that were made here, where nothing is in them any more. */
   release(): void;
 }

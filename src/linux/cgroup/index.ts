@@ -11,13 +11,15 @@ export { detectCgroups, type CgroupHost } from './detect.ts';
 
 export interface CgroupDriverOptions {
   readonly host?: CgroupHost;
-  /** v1: where an empty directory for each hierarchy is kept, to be bound into containers. Several engines may share it. */
+  /**
+   * v1: where an empty directory for each hierarchy is kept, to be bound into containers. Several engines may share it.
+   */
   readonly mountpointDirectory?: string;
 }
 
 /**
- * The driver for what this host has mounted. The parent of containers' cgroups, such as `/caisson`, is made at once, so that a
- * host that refuses it says so now. Throws unavailable when there are no cgroups.
+ * The driver for what this host has mounted. The parent of containers' cgroups, such as `/caisson`, is made at once, so
+ * that a host that refuses it says so now. Throws unavailable when there are no cgroups.
  */
 export function createCgroupDriver(parent: string, options: CgroupDriverOptions = {}): CgroupDriver {
   const host = options.host ?? detectCgroups();

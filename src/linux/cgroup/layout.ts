@@ -28,7 +28,10 @@ export interface CgroupLayout {
   readonly cloneInto?: string;
   /** v2: a BPF_PROG_TYPE_CGROUP_DEVICE program (struct bpf_insn array) and where it is attached. */
   readonly deviceProgram?: { readonly cgroup: string; readonly program: Uint8Array };
-  /** Directories to remove when the last process has gone, in order; the first can kill every process (`cgroup.kill` on v2). */
+  /**
+   * Directories to remove when the last process has gone, in order; the first can kill every process (`cgroup.kill` on
+   * v2).
+   */
   readonly removals: readonly string[];
   /** Writing `frozen` stops every process, `thawed` lets them go on. */
   readonly freezer: { readonly path: string; readonly frozen: string; readonly thawed: string };

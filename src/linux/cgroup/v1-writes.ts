@@ -1,34 +1,42 @@
 /** Limits as writes to cgroup v1 files (admin-guide/cgroup-v1). */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { orMax } from './conversions.ts';
 import type { CgroupWrite } from './layout.ts';
 import type { CgroupResources, Throttle } from './resources.ts';
 
 /**
- * Writes for a new cgroup; `paths` are its directories by controller. A controller that the host lacks is left out. Devices and
- * cpusets are written elsewhere.
+ * Writes for a new cgroup; `paths` are its directories by controller. A controller that the host lacks is left out.
+ * Devices and cpusets are written elsewhere.
  */
-export function v1Writes(paths: Readonly<Record<string, string>>, resources: CgroupResources, swapLimit: boolean): CgroupWrite[] {
-  const { memory, cpu, blkio, pids } = paths;
+export function v1Writes(
+  { memory, cpu, blkio, pids }: Readonly<Record<string, string>>,
+  resources: CgroupResources,
+  swapLimit: boolean,
+): CgroupWrite[] {
+  const processes = resources.pids === undefined ? undefined : orMax(resources.pids.limit || -1);
   return [
     ...(memory === undefined ? [] : memoryWrites(memory, resources.memory ?? {}, swapLimit)),
     ...(cpu === undefined ? [] : cpuWrites(cpu, resources.cpu ?? {})),
     ...(blkio === undefined ? [] : blkioWrites(blkio, resources.blockIO ?? {})),
-    ...(pids === undefined || resources.pids === undefined ? [] : [
-      { path: join(pids, 'pids.max'), data: resources.pids.limit > 0 ? `${resources.pids.limit}` : 'max', reason: 'how many processes it may have' },
-    ]),
+    ...(pids === undefined ? [] : writesOf(pids, [['pids.max', processes, 'how many processes it may have']])),
   ];
 }
 
 /** One write for each value that was asked for. */
-function writesOf(directory: string, values: readonly (readonly [file: string, value: number | undefined, reason: string])[]): CgroupWrite[] {
-  return values.flatMap(([file, value, reason]) => (value === undefined ? [] : [{ path: join(directory, file), data: `${value}`, reason }]));
+function writesOf(directory: string, values: readonly LimitValue[]): CgroupWrite[] {
+  const asked = values.filter(([, value]) => value !== undefined);
+  return asked.map(([file, value, reason]) => ({ path: join(directory, file), data: `${value}`, reason }));
 }
+
+type LimitValue = readonly [file: string, value: number | string | undefined, reason: string];
 
 /** 0 is Docker's word for nothing asked. */
 const unlessZero = (value: number | undefined) => (value === 0 ? undefined : value);
 
-function memoryWrites(directory: string, memory: NonNullable<CgroupResources['memory']>, swapLimit: boolean): CgroupWrite[] {
+type Limits<Kind extends 'memory' | 'cpu' | 'blockIO'> = NonNullable<CgroupResources[Kind]>;
+
+function memoryWrites(directory: string, memory: Limits<'memory'>, swapLimit: boolean): CgroupWrite[] {
   return writesOf(directory, [
     ['memory.limit_in_bytes', unlessZero(memory.limit), 'how much memory it may use'],
     // The sum may not be below the limit: it comes second in a new cgroup, where both are unlimited.
@@ -39,7 +47,7 @@ function memoryWrites(directory: string, memory: NonNullable<CgroupResources['me
   ]);
 }
 
-function cpuWrites(directory: string, cpu: NonNullable<CgroupResources['cpu']>): CgroupWrite[] {
+function cpuWrites(directory: string, cpu: Limits<'cpu'>): CgroupWrite[] {
   return writesOf(directory, [
     ['cpu.shares', unlessZero(cpu.shares), 'its part of processor time'],
     ['cpu.cfs_period_us', unlessZero(cpu.period), 'the period that the quota is of'],
@@ -49,7 +57,7 @@ function cpuWrites(directory: string, cpu: NonNullable<CgroupResources['cpu']>):
   ]);
 }
 
-function blkioWrites(directory: string, blockIO: NonNullable<CgroupResources['blockIO']>): CgroupWrite[] {
+function blkioWrites(directory: string, blockIO: Limits<'blockIO'>): CgroupWrite[] {
   const writes: CgroupWrite[] = [];
   // Which scheduler has weights differs between kernels; a cgroup's files are its parent's.
   const has = (file: string) => existsSync(join(dirname(directory), file));
@@ -59,7 +67,8 @@ function blkioWrites(directory: string, blockIO: NonNullable<CgroupResources['bl
   }
   const deviceFile = ['blkio.bfq.weight_device', 'blkio.weight_device'].find(has);
   for (const { major, minor, weight } of deviceFile === undefined ? [] : blockIO.weightDevice ?? []) {
-    writes.push({ path: join(directory, deviceFile as string), data: `${major}:${minor} ${weight}`, reason: 'its part of a disk\'s time' });
+    const path = join(directory, deviceFile as string);
+    writes.push({ path, data: `${major}:${minor} ${weight}`, reason: 'its part of a disk\'s time' });
   }
   const throttles: readonly [string, readonly Throttle[] | undefined][] = [
     ['blkio.throttle.read_bps_device', blockIO.throttleReadBpsDevice],

@@ -6,10 +6,10 @@ import type { CgroupHost, Hierarchy } from './detect.ts';
 import { assembleDeviceProgram } from './device-bpf.ts';
 import { deviceWrites } from './device-list.ts';
 import type { CgroupDriver } from './driver.ts';
-import type { CgroupLayout } from './layout.ts';
+import type { CgroupLayout, CgroupWrite } from './layout.ts';
 import { Mountpoints } from './mountpoints.ts';
 import { ancestors, checkCgroupPath } from './paths.ts';
-import type { CgroupResources } from './resources.ts';
+import type { CgroupResources, DeviceRule } from './resources.ts';
 import { v1Writes } from './v1-writes.ts';
 
 type V1Host = Extract<CgroupHost, { kind: 'v1' }>;
@@ -24,7 +24,7 @@ export class CgroupV1Driver implements CgroupDriver {
   readonly #hierarchies: readonly Hierarchy[];
   readonly #unified: string | undefined;
   readonly #mountpoints: Mountpoints;
-  /** Directories made here, to be removed again by `release`. */
+  /** The engine's own parent and those made here, to be removed again by `release`. */
   readonly #made = new Set<string>();
 
   /** Prepares `parent`, below which containers' cgroups are to be. `mountpointDirectory`: see `Mountpoints`. */
@@ -35,7 +35,9 @@ export class CgroupV1Driver implements CgroupDriver {
     const memory = this.#mountOf('memory');
     this.swapLimit = memory !== undefined && existsSync(join(memory, 'memory.memsw.limit_in_bytes'));
     this.#mountpoints = new Mountpoints(mountpointDirectory, host);
-    this.#prepareParent(`${checkCgroupPath(parent)}/container`);
+    const own = checkCgroupPath(parent);
+    this.#prepareParent(`${own}/container`);
+    for (const root of this.#roots()) this.#made.add(join(root, own));
   }
 
   layout(path: string, resources: CgroupResources): CgroupLayout {
@@ -53,9 +55,7 @@ export class CgroupV1Driver implements CgroupDriver {
       writes: [
         ...this.#cpusetWrites(paths['cpuset'], cpuset, resources),
         ...v1Writes(paths, resources, this.swapLimit),
-        ...(paths['devices'] === undefined ? [] : deviceWrites(rules).map(({ file, data }) => ({
-          path: join(paths['devices'] as string, file), data, reason: file === 'devices.deny' ? 'no devices but those allowed' : 'a device it may use',
-        }))),
+        ...(paths['devices'] === undefined ? [] : devicesOf(paths['devices'], rules)),
       ],
       joins: this.#hierarchies.map((one) => ({ path: join(one.mountPoint, clean, 'tasks'), data: '0' })),
       ...(unified === undefined ? {} : { cloneInto: unified }),
@@ -119,18 +119,28 @@ export class CgroupV1Driver implements CgroupDriver {
   #startCpuset(directory: string): void {
     const parent = join(directory, '..');
     for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-      if (readFileSync(join(directory, file), 'utf8').trim() === '') writeFileSync(join(directory, file), readFileSync(join(parent, file)));
+      const own = join(directory, file);
+      if (readFileSync(own, 'utf8').trim() === '') writeFileSync(own, readFileSync(join(parent, file)));
     }
     writeFileSync(join(directory, 'cgroup.clone_children'), '1');
   }
 
   #cpusetWrites(directory: string | undefined, start: CpusetStart, { cpu }: CgroupResources): CgroupLayout['writes'] {
     if (directory === undefined) return [];
-    const wanted = { cpus: cpu?.cpus || (start.kind === 'copy' ? start.cpus : ''), mems: cpu?.mems || (start.kind === 'copy' ? start.mems : '') };
-    return (['cpus', 'mems'] as const)
-      .filter((kind) => wanted[kind] !== '')
-      .map((kind) => ({ path: join(directory, `cpuset.${kind}`), data: wanted[kind], reason: kind === 'cpus' ? 'the processors it may use' : 'the memory nodes it may use' }));
+    const parents = start.kind === 'copy' ? start : { cpus: '', mems: '' };
+    const values = [
+      ['cpuset.cpus', cpu?.cpus || parents.cpus, 'the processors it may use'],
+      ['cpuset.mems', cpu?.mems || parents.mems, 'the memory nodes it may use'],
+    ] as const;
+    const asked = values.filter(([, data]) => data !== '');
+    return asked.map(([file, data, reason]) => ({ path: join(directory, file), data, reason }));
   }
+}
+
+function devicesOf(directory: string, rules: readonly DeviceRule[]): CgroupWrite[] {
+  return deviceWrites(rules).map(({ file, data }) => ({
+    path: join(directory, file), data, reason: file === 'devices.deny' ? 'no devices but those allowed' : 'a device it may use',
+  }));
 }
 
 function cpusetStart(parent: string): CpusetStart {

@@ -6,11 +6,15 @@ import type { CgroupWrite } from './layout.ts';
 import type { CgroupResources, Throttle } from './resources.ts';
 
 /** Writes for the new cgroup at `directory`, for those of `controllers` that its parent hands down. */
-export function v2Writes(directory: string, resources: CgroupResources, controllers: ReadonlySet<string>, swapLimit: boolean): CgroupWrite[] {
+export function v2Writes(
+  directory: string,
+  resources: CgroupResources,
+  controllers: ReadonlySet<string>,
+  swapLimit: boolean,
+): CgroupWrite[] {
   const write = (file: string, data: string | undefined, reason: string): CgroupWrite[] =>
     data === undefined ? [] : [{ path: join(directory, file), data, reason }];
   const { memory = {}, cpu = {}, pids, blockIO = {} } = resources;
-  const given = (value: number | undefined) => (value === undefined || value === 0 ? undefined : orMax(value));
   const swap = swapMax(memory.swap, memory.limit);
   return [
     ...(controllers.has('cpuset') ? [
@@ -23,13 +27,18 @@ export function v2Writes(directory: string, resources: CgroupResources, controll
       ...write('memory.low', given(memory.reservation), 'memory that is left to it while others have more'),
     ] : []),
     ...(controllers.has('cpu') ? [
-      ...write('cpu.weight', cpu.shares === undefined || cpu.shares === 0 ? undefined : `${cpuWeight(cpu.shares)}`, 'its part of processor time'),
+      ...write('cpu.weight', cpu.shares ? `${cpuWeight(cpu.shares)}` : undefined, 'its part of processor time'),
       ...write('cpu.max', cpuMax(cpu.quota, cpu.period), 'how much processor time it may use of every period'),
     ] : []),
-    ...(controllers.has('pids') ? write('pids.max', pids === undefined ? undefined : pids.limit > 0 ? `${pids.limit}` : 'max', 'how many processes it may have') : []),
+    ...(controllers.has('pids') && pids !== undefined
+      ? write('pids.max', orMax(pids.limit || -1), 'how many processes it may have')
+      : []),
     ...(controllers.has('io') ? ioWrites(directory, blockIO) : []),
   ];
 }
+
+/** 0 is Docker's word for nothing asked. */
+const given = (value: number | undefined) => (value === undefined || value === 0 ? undefined : orMax(value));
 
 function cpuMax(quota: number | undefined, period: number | undefined): string | undefined {
   if (!quota && !period) return undefined;
@@ -42,7 +51,9 @@ function ioWrites(directory: string, blockIO: NonNullable<CgroupResources['block
   const bfq = existsSync(join(dirname(directory), 'io.bfq.weight'));
   const path = join(directory, bfq ? 'io.bfq.weight' : 'io.weight');
   const weightOf = (weight: number) => `${bfq ? weight : ioWeight(weight)}`;
-  if (blockIO.weight) writes.push({ path, data: bfq ? weightOf(blockIO.weight) : `default ${weightOf(blockIO.weight)}`, reason: 'its part of disk time' });
+  if (blockIO.weight) {
+    writes.push({ path, data: `${bfq ? '' : 'default '}${weightOf(blockIO.weight)}`, reason: 'its part of disk time' });
+  }
   for (const { major, minor, weight } of blockIO.weightDevice ?? []) {
     writes.push({ path, data: `${major}:${minor} ${weightOf(weight)}`, reason: 'its part of a disk\'s time' });
   }
@@ -54,7 +65,8 @@ function ioWrites(directory: string, blockIO: NonNullable<CgroupResources['block
   ];
   for (const [key, devices] of throttles) {
     for (const { major, minor, rate } of devices ?? []) {
-      writes.push({ path: join(directory, 'io.max'), data: `${major}:${minor} ${key}=${rate}`, reason: 'how fast it may use a disk' });
+      const data = `${major}:${minor} ${key}=${rate}`;
+      writes.push({ path: join(directory, 'io.max'), data, reason: 'how fast it may use a disk' });
     }
   }
   return writes;

@@ -26,7 +26,9 @@ export class CgroupV2Driver implements CgroupDriver {
     this.#mountPoint = mountPoint;
     this.controllers = words(join(mountPoint, 'cgroup.controllers'));
     // Not among the files of the root; without swap accounting it is nowhere.
-    this.swapLimit = existsSync(join(this.#prepareParent(`${checkCgroupPath(parent)}/container`), 'memory.swap.max'));
+    const own = this.#prepareParent(`${checkCgroupPath(parent)}/container`);
+    this.#made.add(own);
+    this.swapLimit = existsSync(join(own, 'memory.swap.max'));
   }
 
   layout(path: string, resources: CgroupResources): CgroupLayout {
@@ -61,7 +63,10 @@ export class CgroupV2Driver implements CgroupDriver {
     }
   }
 
-  /** Makes the directories above `path` that are missing, and hands the controllers down to the last of them and its children. */
+  /**
+   * Makes the directories above `path` that are missing, and hands the controllers down to the last of them and its
+   * children.
+   */
   #prepareParent(path: string): string {
     let directory = this.#mountPoint;
     this.#handDown(directory);
@@ -84,12 +89,15 @@ export class CgroupV2Driver implements CgroupDriver {
     }
   }
 
-  /** A child has the controllers that its parent names in cgroup.subtree_control, and none while that parent has processes itself. */
+  /**
+   * A child has the controllers that its parent names in cgroup.subtree_control, and none while that parent has
+   * processes itself.
+   */
   #handDown(directory: string): void {
     const control = join(directory, 'cgroup.subtree_control');
     const present = new Set(words(control));
-    const missing = words(join(directory, 'cgroup.controllers')).filter((controller) => wanted.includes(controller) && !present.has(controller));
-    for (const controller of missing) {
+    const available = words(join(directory, 'cgroup.controllers')).filter((controller) => wanted.includes(controller));
+    for (const controller of available.filter((one) => !present.has(one))) {
       try {
         writeFileSync(control, `+${controller}`);
       } catch (cause) {
@@ -97,7 +105,8 @@ export class CgroupV2Driver implements CgroupDriver {
         // A processor controller refuses where real-time processes are; the others work without it.
         if (code !== 'EBUSY') continue;
         const advice = 'move them into a cgroup below it, or start the daemon with a cgroup parent elsewhere';
-        throw systemError(`cannot limit ${controller} below ${directory}: the cgroup has processes of its own; ${advice}`, { object: control, cause });
+        const attempt = `cannot limit ${controller} below ${directory}`;
+        throw systemError(`${attempt}: the cgroup has processes of its own; ${advice}`, { object: control, cause });
       }
     }
   }

@@ -54,12 +54,12 @@ export const resolveFlag = {
   RESOLVE_IN_ROOT: 0x10,
 } as const;
 
-const empty = new Uint8Array(8);
+const empty = new Uint8Array(new ArrayBuffer(8));
 const emptyPointer = ptr(empty);
 
 /**
- * Reads an extended attribute of a path, not following a symlink at its end. Undefined when the file has none of that name or
- * the file system has no attributes at all. Throws SystemCallError otherwise.
+ * Reads an extended attribute of a path, not following a symlink at its end. Undefined when the file has none of that
+ * name or the file system has no attributes at all. Throws SystemCallError otherwise.
  */
 export function lgetxattr(path: PathLike, name: string): Uint8Array | undefined {
   const at = firstString.put(path, 'lgetxattr');
@@ -93,7 +93,9 @@ export function lremovexattr(path: PathLike, name: string): void {
   }
 }
 
-/** Names of the extended attributes of a path, a symlink at its end not followed; none where the file system has none. */
+/**
+ * Names of the extended attributes of a path, a symlink at its end not followed; none where the file system has none.
+ */
 export function llistxattr(path: PathLike): string[] {
   const length = libc.llistxattr(firstString.put(path, 'llistxattr'), largePointer, largeBytes.length);
   if (length < 0) {
@@ -115,7 +117,10 @@ export function makedev(major: number, minor: number): bigint {
   return ((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | (low & 0xffn);
 }
 
-/** Makes a special file. `mode` holds the type (S_IFCHR 0o020000, S_IFBLK 0o060000, S_IFIFO 0o010000) and permissions less umask. */
+/**
+ * Makes a special file. `mode` holds the type (S_IFCHR 0o020000, S_IFBLK 0o060000, S_IFIFO 0o010000) and permissions
+ * less umask.
+ */
 export function mknod(path: PathLike, mode: number, major = 0, minor = 0): void {
   mknodAt(currentDirectory, path, mode, major, minor);
 }
@@ -126,7 +131,7 @@ export function mknodAt(directory: number, path: PathLike, mode: number, major =
   checked(syscallMknodat(numberOfMknodat, directory, at, mode, makedev(major, minor)), 'mknod', path);
 }
 
-const times = new BigInt64Array(512);
+const times = new BigInt64Array(new ArrayBuffer(4096));
 const timesPointer = ptr(times);
 const billion = 1_000_000_000n;
 
@@ -158,10 +163,13 @@ export function openAt(directory: number, path: PathLike, flags: number, mode = 
   return checked(libc.openat(directory, firstString.put(path, 'openat'), flags | openFlag.O_CLOEXEC, mode), 'openat', path);
 }
 
-const openHow = new BigUint64Array(512);
+const openHow = new BigUint64Array(new ArrayBuffer(4096));
 const openHowPointer = ptr(openHow);
 
-/** openat2(2) (kernel 5.6), close-on-exec always: opens a path under `resolve` limits (`resolveFlag`). Returns a descriptor. */
+/**
+ * openat2(2) (kernel 5.6), close-on-exec always: opens a path under `resolve` limits (`resolveFlag`). Returns a
+ * descriptor.
+ */
 export function openat2(directory: number, path: PathLike, flags: number, mode: number, resolve: number): number {
   openHow[0] = BigInt(flags | openFlag.O_CLOEXEC);
   openHow[1] = BigInt(mode);
@@ -209,7 +217,9 @@ export function renameAt(fromDirectory: number, from: PathLike, directory: numbe
   checked(libc.renameat(fromDirectory, source, directory, firstString.put(path, 'renameat')), 'renameat', path);
 }
 
-/** Changes owner and group, a symlink at the end not followed; an empty path means the descriptor itself, O_PATH too. */
+/**
+ * Changes owner and group, a symlink at the end not followed; an empty path means the descriptor itself, O_PATH too.
+ */
 export function lchownAt(directory: number, path: PathLike, uid: number, gid: number): void {
   const flags = path.length === 0 ? atEmptyPath : atSymlinkNofollow;
   checked(libc.fchownat(directory, firstString.put(path, 'fchownat'), uid, gid, flags), 'fchownat', path);
@@ -244,7 +254,7 @@ export const fileSystemMagic = {
   nsfs: 0x6e736673,
 } as const;
 
-const statfsBuffer = new BigInt64Array(512);
+const statfsBuffer = new BigInt64Array(new ArrayBuffer(4096));
 const statfsPointer = ptr(statfsBuffer);
 
 /** Type of the file system at a path, to compare with `fileSystemMagic`. */

@@ -1,6 +1,6 @@
 /**
- * The C library through Bun's FFI. Every call here is short and never blocks, forks or changes a namespace: a foreign call
- * holds the event loop, and a changed namespace would be seen by the whole thread pool.
+ * The C library through Bun's FFI. Every call here is short and never blocks, forks or changes a namespace: a foreign
+ * call holds the event loop, and a changed namespace would be seen by the whole thread pool.
  */
 import { dlopen, ptr, read, type FFIFunction, type Pointer } from 'bun:ffi';
 import { errno as errnos, errnoName, errnoText } from '../errno.ts';
@@ -9,8 +9,8 @@ const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
 const libraryNames = ['libc.so.6', `libc.musl-${machine}.so.1`, `/lib/ld-musl-${machine}.so.1`];
 
 /**
- * Binds functions of the C library, whichever it is (glibc or musl). The same symbol may be bound several times with other
- * signatures: `syscall` is.
+ * Binds functions of the C library, whichever it is (glibc or musl). The same symbol may be bound several times with
+ * other signatures: `syscall` is.
  */
 export function bindLibc<Functions extends Record<string, FFIFunction>>(functions: Functions) {
   let failure: unknown;
@@ -21,7 +21,8 @@ export function bindLibc<Functions extends Record<string, FFIFunction>>(function
       failure = error;
     }
   }
-  throw new Error(`no C library with ${Object.keys(functions).join(', ')}: tried ${libraryNames.join(', ')}`, { cause: failure });
+  const wanted = Object.keys(functions).join(', ');
+  throw new Error(`no C library with ${wanted}: tried ${libraryNames.join(', ')}`, { cause: failure });
 }
 
 const { __errno_location: errnoLocation } = bindLibc({ __errno_location: { args: [], returns: 'ptr' } });
@@ -64,6 +65,11 @@ export function checked(result: number, call: string, path?: PathLike): number {
   return result;
 }
 
+/** Address of a buffer for a structure that holds pointers. The buffer must be kept as long as the address is used. */
+export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
+  return BigInt(ptr(buffer));
+}
+
 /** A path as text, or as the bytes it has on disk when they need not be UTF-8 (names in a tar). */
 export type PathLike = string | Uint8Array;
 
@@ -81,13 +87,14 @@ export class StringBuffer {
   readonly #bytes: Uint8Array;
 
   constructor(size: number = pathMax) {
-    this.#bytes = new Uint8Array(Math.max(size, pathMax));
+    this.#bytes = new Uint8Array(new ArrayBuffer(Math.max(size, pathMax)));
     this.pointer = ptr(this.#bytes);
   }
 
   /**
-   * Writes `text` with a NUL after it and returns its address, valid until the next `put`. A NUL inside would cut the name
-   * short behind the caller's back, so it is refused (EINVAL); what does not fit is ENAMETOOLONG, as the kernel says.
+   * Writes `text` with a NUL after it and returns its address, valid until the next `put`. A NUL inside would cut the
+   * name short behind the caller's back, so it is refused (EINVAL); what does not fit is ENAMETOOLONG, as the kernel
+   * says.
    */
   put(text: PathLike, call: string): Pointer {
     const bytes = this.#bytes;
@@ -108,7 +115,9 @@ export class StringBuffer {
   }
 }
 
-/** A number as the C type `long` of a system call's number, by architecture; most newer ones are the same everywhere. */
+/**
+ * A number as the C type `long` of a system call's number, by architecture; most newer ones are the same everywhere.
+ */
 export function syscallNumber(x64: number, arm64: number = x64): bigint {
   return BigInt(process.arch === 'arm64' ? arm64 : x64);
 }
@@ -117,5 +126,5 @@ export function syscallNumber(x64: number, arm64: number = x64): bigint {
 export const firstString = new StringBuffer();
 export const secondString = new StringBuffer();
 /** For what the kernel's limits allow to be 64 KiB: an xattr's value, a list of xattrs, mount data. */
-export const largeBytes = new Uint8Array(65536);
+export const largeBytes = new Uint8Array(new ArrayBuffer(65536));
 export const largePointer: Pointer = ptr(largeBytes);

@@ -18,8 +18,8 @@ const allSeals = 1 | 2 | 4 | 8;
 let knowsMfdExec = true;
 
 /**
- * A close-on-exec memfd with `content`, sealed: nobody that gets the descriptor can change it. `name` is what /proc shows.
- * `executable` allows execve on it. The offset is at the end of the content: read with pread, or mmap.
+ * A close-on-exec memfd with `content`, sealed: nobody that gets the descriptor can change it. `name` is what /proc
+ * shows. `executable` allows execve on it. The offset is at the end of the content: read with pread, or mmap.
  */
 export function sealedMemfd(name: string, content: Uint8Array, options: { readonly executable?: boolean } = {}): number {
   const fd = create(name, options.executable === true);

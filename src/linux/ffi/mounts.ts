@@ -9,8 +9,8 @@ const typeString = new StringBuffer();
 const dataString = new StringBuffer();
 
 /**
- * Mounts a file system, or changes a mount (`flags` as in `mountFlag`). `data` is at most 4095 bytes: the kernel copies one
- * page. Throws SystemCallError with the target's path.
+ * Mounts a file system, or changes a mount (`flags` as in `mountFlag`). `data` is at most 4095 bytes: the kernel copies
+ * one page. Throws SystemCallError with the target's path.
  */
 export function mount(source: PathLike, target: PathLike, type: string, flags: number, data = ''): void {
   const result = libc.mount(

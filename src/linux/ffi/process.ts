@@ -6,7 +6,7 @@ const libc = bindLibc({
   getrlimit: { args: ['i32', 'ptr'], returns: 'i32' },
   setrlimit: { args: ['i32', 'ptr'], returns: 'i32' },
 });
-const limits = new BigUint64Array(512);
+const limits = new BigUint64Array(new ArrayBuffer(4096));
 const limitsPointer = ptr(limits);
 
 export interface Rlimit {

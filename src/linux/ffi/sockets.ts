@@ -1,4 +1,7 @@
-/** Unix sockets as descriptors, for what `node:net` cannot do: pairs, listeners handed to a child, long paths, who is there. */
+/**
+ * Unix sockets as descriptors, for what `node:net` cannot do: pairs, listeners handed to a child, long paths, who is
+ * there.
+ */
 import { ptr } from 'bun:ffi';
 import { closeSync, constants } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -22,10 +25,10 @@ const soPeercred = 17;
 /** Bytes of `sun_path`, the NUL among them (unix(7)). */
 const sunPathSize = 108;
 
-const words = new Int32Array(1024);
+const words = new Int32Array(new ArrayBuffer(4096));
 const wordsPointer = ptr(words);
 const lengthPointer = ptr(words, 4000);
-const address = new Uint8Array(4096);
+const address = new Uint8Array(new ArrayBuffer(4096));
 const addressPointer = ptr(address);
 
 /** Two connected stream sockets, close-on-exec. `nonBlocking` is for a pair of which `node:net` adopts both. */
@@ -36,21 +39,23 @@ export function socketpair(options: { readonly nonBlocking?: boolean } = {}): [n
 }
 
 /**
- * A listening stream socket at `path`, whatever its length: a path that does not fit into an address is reached through a
- * descriptor of its directory. Close-on-exec, non-blocking. The socket file must not exist (EADDRINUSE).
+ * A listening stream socket at `path`, whatever its length: a path that does not fit into an address is reached through
+ * a descriptor of its directory. Close-on-exec, non-blocking. The socket file must not exist (EADDRINUSE).
  */
 export function listenUnix(path: string, backlog = 128): number {
   return throughShortPath(path, (short) => {
     const fd = checked(libc.socket(afUnix, sockStream | sockCloexec | sockNonblock, 0), 'socket');
     const size = putAddress(short);
-    for (const [call, run] of [['bind', () => libc.bind(fd, addressPointer, size)], ['listen', () => libc.listen(fd, backlog)]] as const) {
-      if (run() < 0) {
-        const error = new SystemCallError(call, lastErrno(), path);
-        closeSync(fd);
-        throw error;
-      }
+    let call = 'bind';
+    let result = libc.bind(fd, addressPointer, size);
+    if (result === 0) {
+      call = 'listen';
+      result = libc.listen(fd, backlog);
     }
-    return fd;
+    if (result === 0) return fd;
+    const error = new SystemCallError(call, lastErrno(), path);
+    closeSync(fd);
+    throw error;
   });
 }
 

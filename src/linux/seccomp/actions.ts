@@ -19,8 +19,8 @@ export const killThread = 0x00000000;
 export const enosys = 0x00050000 | errno.ENOSYS;
 
 /**
- * The value a filter returns for an action; ERRNO and TRACE carry `errnoRet`, EPERM if none. Throws for an unknown name, and for
- * SCMP_ACT_NOTIFY, which needs an agent that listens.
+ * The value a filter returns for an action; ERRNO and TRACE carry `errnoRet`, EPERM if none. Throws for an unknown
+ * name, and for SCMP_ACT_NOTIFY, which needs an agent that listens.
  */
 export function actionValue(action: string, errnoRet?: number): number {
   if (action === 'SCMP_ACT_NOTIFY') {

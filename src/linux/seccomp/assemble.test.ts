@@ -19,7 +19,9 @@ interface Call {
   readonly args: readonly bigint[];
 }
 
-/** Runs a program as the kernel would, its own checks included. Answers the value returned and the instructions taken. */
+/**
+ * Runs a program as the kernel would, its own checks included. Answers the value returned and the instructions taken.
+ */
 function run(program: Uint8Array, call: Call): { value: number; steps: number } {
   const data = new DataView(new ArrayBuffer(64));
   data.setUint32(0, call.number, true);
@@ -80,7 +82,10 @@ function knowledge(seccomp: Seccomp, abi: Abi) {
   return { byNumber, newest, fallback };
 }
 
-/** What a filter says about a call, rule by rule, without any of the assembler's ideas (socketcall and arm's own calls left out). */
+/**
+ * What a filter says about a call, rule by rule, without any of the assembler's ideas (socketcall and arm's own calls
+ * left out).
+ */
 function evaluator(seccomp: Seccomp, native: Abi): (call: Call) => number {
   const covered = [native, ...(seccomp.architectures ?? []).map((name) => abiOf(name) as Abi)];
   const known = new Map(covered.map((abi) => [abi, knowledge(seccomp, abi)]));
@@ -226,10 +231,11 @@ test('private calls of arm are told apart from newer ones', () => {
   ]);
 });
 
+const rule = (change: Partial<SyscallRule>, rest: Partial<Seccomp> = {}): Seccomp => ({
+  defaultAction: 'SCMP_ACT_ERRNO', syscalls: [{ names: ['read'], action: 'SCMP_ACT_ALLOW', ...change }], ...rest,
+});
+
 test('what cannot be is refused', () => {
-  const rule = (change: Partial<SyscallRule>, rest: Partial<Seccomp> = {}): Seccomp => ({
-    defaultAction: 'SCMP_ACT_ERRNO', syscalls: [{ names: ['read'], action: 'SCMP_ACT_ALLOW', ...change }], ...rest,
-  });
   const argument = { index: 0, value: 1, op: 'SCMP_CMP_EQ' };
   expect(() => assembleSeccomp(rule({ action: 'SCMP_ACT_NOTIFY' }))).toThrow('SCMP_ACT_NOTIFY is not supported');
   expect(() => assembleSeccomp(rule({ action: 'constructor' }))).toThrow('string constructor is not a valid action for seccomp');

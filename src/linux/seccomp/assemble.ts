@@ -1,7 +1,7 @@
 /**
- * From decisions to a BPF program. The kernel runs it for every call that it cannot prove to be always allowed, so the number of
- * instructions on the way counts: a balanced tree over ranges of numbers takes about seven comparisons where a list in the order
- * of the profile takes hundreds.
+ * From decisions to a BPF program. The kernel runs it for every call that it cannot prove to be always allowed, so the
+ * number of instructions on the way counts: a balanced tree over ranges of numbers takes about seven comparisons where
+ * a list in the order of the profile takes hundreds.
  */
 import { invalidParameter } from '../../errors.ts';
 import { bpf, encodeBpf, instruction, maxInstructions, seccompData, type BpfInstruction } from './bpf.ts';
@@ -22,12 +22,16 @@ import type { Seccomp } from './types.ts';
 export function assembleSeccomp(seccomp: Seccomp, native: Abi = nativeAbi()): Uint8Array {
   const program = assembleDecisions(resolveRules(seccomp, native));
   if (program.length > maxInstructions) {
-    throw invalidParameter(`the seccomp profile needs ${program.length} BPF instructions; the kernel takes at most ${maxInstructions}`);
+    const size = `${program.length} BPF instructions; the kernel takes at most ${maxInstructions}`;
+    throw invalidParameter(`the seccomp profile needs ${size}`);
   }
   return encodeBpf(program);
 }
 
-/** Load the architecture; one test for each, the native first, with the tree for its numbers right behind; kill what is left. */
+/**
+ * Load the architecture; one test for each, the native first, with the tree for its numbers right behind; kill what is
+ * left.
+ */
 export function assembleDecisions(architectures: readonly ArchitectureDecisions[]): BpfInstruction[] {
   const program: BpfInstruction[] = [instruction(bpf.LD_W_ABS, seccompData.arch)];
   for (const { auditArch, ranges } of architectures) {
@@ -96,12 +100,18 @@ function comparisonOf({ index, operator, mask, value }: Comparison): BpfInstruct
     case 'SCMP_CMP_GT':
     case 'SCMP_CMP_GE': {
       const test = operator === 'SCMP_CMP_GT' ? bpf.JGT : bpf.JGE;
-      return [loadHigh, instruction(bpf.JGT, high, 3, 0), instruction(bpf.JEQ, high, 0, failed), loadLow, instruction(test, low, 0, failed)];
+      return [
+        loadHigh, instruction(bpf.JGT, high, 3, 0), instruction(bpf.JEQ, high, 0, failed),
+        loadLow, instruction(test, low, 0, failed),
+      ];
     }
     case 'SCMP_CMP_LT':
     case 'SCMP_CMP_LE': {
       const test = operator === 'SCMP_CMP_LT' ? bpf.JGE : bpf.JGT;
-      return [loadHigh, instruction(bpf.JGT, high, failed, 0), instruction(bpf.JEQ, high, 0, 2), loadLow, instruction(test, low, failed, 0)];
+      return [
+        loadHigh, instruction(bpf.JGT, high, failed, 0), instruction(bpf.JEQ, high, 0, 2),
+        loadLow, instruction(test, low, failed, 0),
+      ];
     }
   }
 }

@@ -1,6 +1,9 @@
 /** Classic BPF as seccomp filters use it (linux/filter.h, linux/bpf_common.h). */
 
-/** Instruction codes. Only those that the kernel can run in advance to learn which calls are always allowed (since 5.11). */
+/**
+ * Instruction codes. Only those that the kernel can run in advance to learn which calls are always allowed (since
+ * 5.11).
+ */
 export const bpf = {
   /** A = 32-bit word of struct seccomp_data at offset k. */
   LD_W_ABS: 0x20,

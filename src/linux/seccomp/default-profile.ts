@@ -1,6 +1,6 @@
 /**
- * The filter a container gets when nothing is asked for: an allow list whose facts equal Docker's default profile, in Docker's
- * profile format. Everything not named is refused with EPERM.
+ * The filter a container gets when nothing is asked for: an allow list whose facts equal Docker's default profile, in
+ * Docker's profile format. Everything not named is refused with EPERM.
  */
 import type { SeccompProfile, SyscallGroup } from './profile.ts';
 
@@ -78,7 +78,10 @@ const byArchitecture: readonly (readonly [arches: readonly string[], names: stri
   [['riscv64'], 'riscv_flush_icache'],
 ];
 
-/** Address families for `socket`: all but 40, AF_VSOCK, which would reach the hypervisor, and 38, AF_ALG, the kernel's ciphers. */
+/**
+ * Address families for `socket`: all but 40, AF_VSOCK, which would reach the hypervisor, and 38, AF_ALG, the kernel's
+ * ciphers.
+ */
 const families: readonly SyscallGroup[] = [
   { names: ['socket'], action: allow, args: [{ index: 0, value: 38, op: 'SCMP_CMP_LT' }] },
   { names: ['socket'], action: allow, args: [{ index: 0, value: 39, op: 'SCMP_CMP_EQ' }] },
@@ -123,9 +126,13 @@ export const defaultProfile: SeccompProfile = {
     // Before 4.8 ptrace could be used to get past a filter.
     { names: ['process_vm_readv', 'process_vm_writev', 'ptrace'], action: allow, includes: { minKernel: '4.8' } },
     ...families,
-    ...personalities.map((value): SyscallGroup => ({ names: ['personality'], action: allow, args: [{ index: 0, value, op: 'SCMP_CMP_EQ' }] })),
+    ...personalities.map((value): SyscallGroup => ({
+      names: ['personality'], action: allow, args: [{ index: 0, value, op: 'SCMP_CMP_EQ' }],
+    })),
     ...byArchitecture.map(([arches, names]): SyscallGroup => ({ names: words(names), action: allow, includes: { arches } })),
-    ...Object.entries(byCapability).map(([name, names]): SyscallGroup => ({ names: words(names), action: allow, includes: { caps: [name] } })),
+    ...Object.entries(byCapability).map(([name, names]): SyscallGroup => ({
+      names: words(names), action: allow, includes: { caps: [name] },
+    })),
     { ...cloneWithoutNamespaces(0), excludes: { caps: withoutSysAdmin, arches: s390 } },
     // s390 has clone's flags in its second argument.
     { ...cloneWithoutNamespaces(1), includes: { arches: s390 }, excludes: { caps: withoutSysAdmin } },

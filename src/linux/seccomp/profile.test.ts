@@ -39,9 +39,10 @@ test('architectures come from the map', () => {
   expect(resolveProfile(defaultProfile, { ...target, architecture: 'arm64' })?.architectures).toEqual(['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM']);
 });
 
+const names = (profile: SeccompProfile, change: Partial<typeof target> = {}) =>
+  resolveProfile(profile, { ...target, ...change })?.syscalls?.flatMap((rule) => rule.names);
+
 test('groups are taken by capability, architecture and kernel', () => {
-  const names = (profile: SeccompProfile, change: Partial<typeof target> = {}) =>
-    resolveProfile(profile, { ...target, ...change })?.syscalls?.flatMap((rule) => rule.names);
   const syscalls = [
     { names: ['a'], action, includes: { caps: ['CAP_CHOWN', 'CAP_SYS_ADMIN'] } },
     { names: ['b'], action, excludes: { caps: ['CAP_SYS_ADMIN', 'CAP_BPF'] } },

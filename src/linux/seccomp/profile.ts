@@ -24,11 +24,17 @@ export interface SyscallGroup {
   readonly excludes?: SyscallFilter;
 }
 
+/** Architectures to cover beside one that is the host's. */
+export interface ArchitectureMapping {
+  readonly architecture: string;
+  readonly subArchitectures?: readonly string[] | null;
+}
+
 export interface SeccompProfile {
   readonly defaultAction: string;
   readonly defaultErrnoRet?: number;
   readonly architectures?: readonly string[] | null;
-  readonly archMap?: readonly { readonly architecture: string; readonly subArchitectures?: readonly string[] | null }[] | null;
+  readonly archMap?: readonly ArchitectureMapping[] | null;
   readonly flags?: readonly string[] | null;
   readonly syscalls?: readonly SyscallGroup[] | null;
 }
@@ -62,8 +68,8 @@ export function parseProfile(text: string): SeccompProfile {
 }
 
 /**
- * The filter of a profile for one container. Undefined when the profile says nothing, which means none, as in Docker. Throws
- * invalid-parameter for a profile that contradicts itself.
+ * The filter of a profile for one container. Undefined when the profile says nothing, which means none, as in Docker.
+ * Throws invalid-parameter for a profile that contradicts itself.
  */
 export function resolveProfile(profile: SeccompProfile, target: ProfileTarget): Seccomp | undefined {
   const groups = profile.syscalls ?? [];
@@ -90,7 +96,8 @@ function applies(group: SyscallGroup, architecture: string | undefined, target: 
   const has = (capability: string) => target.capabilities.includes(capability);
   const isArchitecture = (filter: SyscallFilter) => architecture !== undefined && (filter.arches ?? []).includes(architecture);
   const isKernel = (filter: SyscallFilter) => atLeast(target.kernelRelease, filter.minKernel ?? '');
-  if (isArchitecture(excludes) || (excludes.caps ?? []).some(has) || (excludes.minKernel && isKernel(excludes))) return false;
+  if (isArchitecture(excludes) || (excludes.caps ?? []).some(has)) return false;
+  if (excludes.minKernel && isKernel(excludes)) return false;
   if ((includes.arches ?? []).length > 0 && !isArchitecture(includes)) return false;
   if (!(includes.caps ?? []).every(has)) return false;
   return !includes.minKernel || isKernel(includes);
@@ -105,14 +112,14 @@ function ruleOf(group: SyscallGroup): NonNullable<Seccomp['syscalls']>[number] {
     names: group.name !== undefined && group.name !== '' ? [group.name] : names,
     action: group.action,
     ...(group.errnoRet === undefined ? {} : { errnoRet: group.errnoRet }),
-    ...(group.args == null || group.args.length === 0 ? {} : { args: group.args }),
+    ...((group.args ?? []).length === 0 ? {} : { args: group.args as readonly SyscallArgument[] }),
   };
 }
 
 /** Compares `kernel.major[.minor]` of two releases. */
 function atLeast(release: string, wanted: string): boolean {
   const [have, want] = [versionOf(release), versionOf(wanted)];
-  if (want === undefined) throw invalidParameter(`the seccomp profile has a minKernel that is no version: ${JSON.stringify(wanted)}`);
+  if (want === undefined) throw invalidParameter(`minKernel in the seccomp profile is no version: ${JSON.stringify(wanted)}`);
   return have !== undefined && (have[0] > want[0] || (have[0] === want[0] && have[1] >= want[1]));
 }
 
@@ -126,14 +133,18 @@ type Shape = 'string' | 'number' | 'strings' | Readonly<Record<string, unknown>>
 const filterShape = { caps: 'strings', arches: 'strings', minKernel: 'string' };
 const argumentShape = { index: 'number', value: 'number', valueTwo: 'number', op: 'string' };
 const groupShape = {
-  name: 'string', names: 'strings', action: 'string', errnoRet: 'number', args: [argumentShape], includes: filterShape, excludes: filterShape,
+  name: 'string', names: 'strings', action: 'string', errnoRet: 'number', args: [argumentShape], includes: filterShape,
+  excludes: filterShape,
 };
 const profileShape = {
   defaultAction: 'string', defaultErrnoRet: 'number', architectures: 'strings', flags: 'strings',
   archMap: [{ architecture: 'string', subArchitectures: 'strings' }], syscalls: [groupShape],
 };
 
-/** What is wrong with a value from a client; fields that a profile does not have are left alone, and null is a missing one. */
+/**
+ * What is wrong with a value from a client; fields that a profile does not have are left alone, and null is a missing
+ * one.
+ */
 function profileProblem(value: unknown): string | undefined {
   return shapeProblem(value, profileShape, 'profile');
 }
@@ -150,11 +161,13 @@ function shapeProblem(value: unknown, shape: Shape, where: string): string | und
   }
   if (Array.isArray(shape)) {
     if (!Array.isArray(value)) return `${where} must be a list`;
-    return first(value.map((entry: unknown) => entry ?? {}).entries(), ([index, entry]) => shapeProblem(entry, shape[0] as Shape, `${where}[${index}]`));
+    const entries = value.map((entry: unknown) => entry ?? {}).entries();
+    return first(entries, ([index, entry]) => shapeProblem(entry, shape[0] as Shape, `${where}[${index}]`));
   }
   if (typeof value !== 'object' || Array.isArray(value)) return `${where} must be an object`;
   const fields = value as Readonly<Record<string, unknown>>;
-  return first(Object.entries(shape), ([name, inner]) => shapeProblem(fields[name], inner as Shape, where === 'profile' ? name : `${where}.${name}`));
+  const prefix = where === 'profile' ? '' : `${where}.`;
+  return first(Object.entries(shape), ([name, inner]) => shapeProblem(fields[name], inner as Shape, `${prefix}${name}`));
 }
 
 function first<Item>(items: Iterable<Item>, problem: (item: Item) => string | undefined): string | undefined {

@@ -4,10 +4,10 @@ import { actionValue, enosys, isPermissive, killThread } from './actions.ts';
 import { abiOf, nativeAbi, syscallTable, x32Bit, type Abi } from './syscalls.ts';
 import type { Seccomp, SyscallArgument, SyscallRule } from './types.ts';
 
-export type Operator = 'SCMP_CMP_EQ' | 'SCMP_CMP_NE' | 'SCMP_CMP_LT' | 'SCMP_CMP_LE' | 'SCMP_CMP_GT' | 'SCMP_CMP_GE' | 'SCMP_CMP_MASKED_EQ';
-const operators = new Set<string>([
+const operators = [
   'SCMP_CMP_EQ', 'SCMP_CMP_NE', 'SCMP_CMP_LT', 'SCMP_CMP_LE', 'SCMP_CMP_GT', 'SCMP_CMP_GE', 'SCMP_CMP_MASKED_EQ',
-] satisfies Operator[]);
+] as const;
+export type Operator = (typeof operators)[number];
 
 /** A comparison of an argument with an unsigned 64-bit value. */
 export interface Comparison {
@@ -60,8 +60,8 @@ export function resolveRules(seccomp: Seccomp, native: Abi = nativeAbi()): Archi
 
 function rangesOf(seccomp: Seccomp, abis: readonly Abi[]): DecisionRange[] {
   if (abis.every((abi) => abi.auditArch !== 0xc000003e)) return abis.flatMap((abi) => abiRanges(seccomp, abi));
-  // Below bit 30 the calls are x86_64's, from there on x32's. A kind that is not covered is as bad as an unknown architecture,
-  // but -1 there is a call that a tracer skipped.
+  // Below bit 30 the calls are x86_64's, from there on x32's. A kind that is not covered is as bad as an unknown
+  // architecture, but -1 there is a call that a tracer skipped.
   const ordinary = abis.find((abi) => abi.base === 0);
   const x32 = abis.find((abi) => abi.base === x32Bit);
   const lower = ordinary === undefined ? [{ first: 0, decision: always(killThread) }] : abiRanges(seccomp, ordinary);
@@ -78,18 +78,23 @@ function abiRanges(seccomp: Seccomp, abi: Abi): DecisionRange[] {
   const otherwise = actionValue(seccomp.defaultAction, seccomp.defaultErrnoRet);
   const decisions = decisionsByNumber(seccomp.syscalls ?? [], abi, otherwise);
   const ranges: DecisionRange[] = [{ first: abi.base, decision: always(otherwise) }];
-  for (const number of [...decisions.keys()].sort((a, b) => a - b)) {
-    ranges.push({ first: number, decision: decisions.get(number) as Decision }, { first: number + 1, decision: always(otherwise) });
+  for (const [number, decision] of [...decisions].sort(([a], [b]) => a - b)) {
+    ranges.push({ first: number, decision }, { first: number + 1, decision: always(otherwise) });
   }
   const newest = newestKnown(seccomp, abi, decisions);
   if (newest === undefined || isPermissive(seccomp.defaultAction) || otherwise === enosys) return ranges;
   ranges.push({ first: newest + 1, decision: always(enosys) });
-  if (Number.isFinite(abi.privateFrom)) ranges.push({ first: abi.privateFrom, decision: decisions.get(abi.privateFrom) ?? always(otherwise) });
+  if (Number.isFinite(abi.privateFrom)) {
+    ranges.push({ first: abi.privateFrom, decision: decisions.get(abi.privateFrom) ?? always(otherwise) });
+  }
   // Stable: of two ranges that begin at the same number, the later one counts.
   return ranges.sort((a, b) => a.first - b.first);
 }
 
-/** The highest number of a call that the rules name: what is above is newer than the profile (runc answers ENOSYS for it too). */
+/**
+ * The highest number of a call that the rules name: what is above is newer than the profile (runc answers ENOSYS for it
+ * too).
+ */
 function newestKnown(seccomp: Seccomp, abi: Abi, decisions: ReadonlyMap<number, Decision>): number | undefined {
   const table = syscallTable(abi);
   let newest: number | undefined;
@@ -131,7 +136,12 @@ function decisionsByNumber(rules: readonly SyscallRule[], abi: Abi, otherwise: n
   ]));
 }
 
-function addRule(building: Map<number, Building>, number: number, alternatives: readonly (readonly Comparison[])[], action: number): void {
+function addRule(
+  building: Map<number, Building>,
+  number: number,
+  alternatives: readonly (readonly Comparison[])[],
+  action: number,
+): void {
   let entry = building.get(number);
   if (entry === undefined) building.set(number, (entry = { alternatives: [], unconditional: undefined }));
   if (alternatives.length === 0) entry.unconditional ??= action;
@@ -139,8 +149,8 @@ function addRule(building: Map<number, Building>, number: number, alternatives: 
 }
 
 /**
- * On 32-bit x86 a socket can be had through `socketcall` too, whose arguments are in memory, out of a filter's sight: a rule for
- * `socket` then holds for the inner call whatever its conditions, as with libseccomp.
+ * On 32-bit x86 a socket can be had through `socketcall` too, whose arguments are in memory, out of a filter's sight: a
+ * rule for `socket` then holds for the inner call whatever its conditions, as with libseccomp.
  */
 function addMultiplexed(building: Map<number, Building>, abi: Abi, name: string, action: number): void {
   if (!Object.hasOwn(abi.multiplexed, name)) return;
@@ -149,7 +159,9 @@ function addMultiplexed(building: Map<number, Building>, abi: Abi, name: string,
   addRule(building, number, [[{ index: 0, operator: 'SCMP_CMP_EQ', mask: allOnes, value: BigInt(inner) }]], action);
 }
 
-/** Alternatives, each a list of comparisons that must all hold. Two on one argument make each comparison an alternative. */
+/**
+ * Alternatives, each a list of comparisons that must all hold. Two on one argument make each comparison an alternative.
+ */
 function conditionsOf(args: readonly SyscallArgument[]): Comparison[][] {
   if (args.length === 0) return [];
   const comparisons = args.map(comparisonOf);
@@ -161,15 +173,17 @@ function comparisonOf(argument: SyscallArgument): Comparison {
   if (!Number.isInteger(argument.index) || argument.index < 0 || argument.index > 5) {
     throw invalidParameter(`seccomp argument index ${argument.index} is not one of a system call's six`);
   }
-  if (!operators.has(argument.op)) throw invalidParameter(`string ${argument.op} is not a valid operator for seccomp`);
-  const operator = argument.op as Operator;
+  const operator = operators.find((name) => name === argument.op);
+  if (operator === undefined) throw invalidParameter(`string ${argument.op} is not a valid operator for seccomp`);
   const value = unsigned64(argument.value);
   if (operator !== 'SCMP_CMP_MASKED_EQ') return { index: argument.index, operator, mask: allOnes, value };
   return { index: argument.index, operator, mask: value, value: unsigned64(argument.valueTwo ?? 0) & value };
 }
 
 function unsigned64(value: number | bigint): bigint {
-  if (typeof value === 'number' && !Number.isInteger(value)) throw invalidParameter(`seccomp value ${value} is not a whole number`);
+  if (typeof value === 'number' && !Number.isInteger(value)) {
+    throw invalidParameter(`seccomp value ${value} is not a whole number`);
+  }
   const wide = BigInt(value);
   if (wide < 0n) throw invalidParameter(`seccomp value ${value} is negative`);
   // JSON numbers lose their last digits up here: 2^64-1 arrives as 2^64.

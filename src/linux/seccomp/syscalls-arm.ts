@@ -1,4 +1,6 @@
-/** System calls of 32-bit arm, EABI (arch/arm/tools/syscall.tbl), in the format of `syscalls.ts`. Facts of Linux 6.18. */
+/**
+ * System calls of 32-bit arm, EABI (arch/arm/tools/syscall.tbl), in the format of `syscalls.ts`. Facts of Linux 6.18.
+ */
 export const syscallsArm = `
   restart_syscall exit fork read write open close @8 creat link unlink execve chdir @14 mknod chmod lchown @19 lseek
   getpid mount @23 setuid getuid @26 ptrace @29 pause @33 access nice @36 sync kill rename mkdir rmdir dup pipe times

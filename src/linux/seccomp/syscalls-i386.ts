@@ -1,4 +1,7 @@
-/** System calls of 32-bit x86 (arch/x86/entry/syscalls/syscall_32.tbl), in the format of `syscalls.ts`. Facts of Linux 6.18. */
+/**
+ * System calls of 32-bit x86 (arch/x86/entry/syscalls/syscall_32.tbl), in the format of `syscalls.ts`. Facts of Linux
+ * 6.18.
+ */
 export const syscallsI386 = `
   restart_syscall exit fork read write open close waitpid creat link unlink execve chdir time mknod chmod lchown break
   oldstat lseek getpid mount umount setuid getuid stime ptrace alarm oldfstat pause utime stty gtty access nice ftime

@@ -1,4 +1,7 @@
-/** System calls of the x32 ABI without their bit 30 (arch/x86/entry/syscalls/syscall_64.tbl), in the format of `syscalls.ts`. Facts of Linux 6.18. */
+/**
+ * System calls of the x32 ABI without their bit 30 (arch/x86/entry/syscalls/syscall_64.tbl), in the format of
+ * `syscalls.ts`. Facts of Linux 6.18.
+ */
 export const syscallsX32 = `
   read write open close stat fstat lstat poll lseek mmap mprotect munmap brk @14 rt_sigprocmask @17 pread64 pwrite64 @21
   access pipe select sched_yield mremap msync mincore madvise shmget shmat shmctl dup dup2 pause nanosleep getitimer

@@ -1,4 +1,6 @@
-/** System calls of x86_64 (arch/x86/entry/syscalls/syscall_64.tbl), in the format of `syscalls.ts`. Facts of Linux 6.18. */
+/**
+ * System calls of x86_64 (arch/x86/entry/syscalls/syscall_64.tbl), in the format of `syscalls.ts`. Facts of Linux 6.18.
+ */
 export const syscallsX86_64 = `
   read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn
   ioctl pread64 pwrite64 readv writev access pipe select sched_yield mremap msync mincore madvise shmget shmat shmctl

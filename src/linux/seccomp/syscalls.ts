@@ -1,6 +1,6 @@
 /**
- * System calls by name for each ABI that a process can use here. A table is the names in the order of their numbers, with
- * `@N` where the count goes on at N.
+ * System calls by name for each ABI that a process can use here. A table is the names in the order of their numbers,
+ * with `@N` where the count goes on at N.
  */
 import { syscallsArm } from './syscalls-arm.ts';
 import { syscallsArm64 } from './syscalls-arm64.ts';
@@ -16,7 +16,10 @@ export interface Abi {
   readonly auditArch: number;
   /** Added to every number: x32 sets bit 30. */
   readonly base: number;
-  /** First of the numbers that an architecture keeps for itself above the common ones (arm); they do not count as newest. */
+  /**
+   * First of the numbers that an architecture keeps for itself above the common ones (arm); they do not count as
+   * newest.
+   */
   readonly privateFrom: number;
   /** Calls that carry others: on 32-bit x86 `socketcall` and `ipc`, with the inner call's number as first argument. */
   readonly multiplexed: Readonly<Record<string, readonly [carrier: string, inner: number]>>;
@@ -61,7 +64,10 @@ const foreign = new Set([
   'PARISC64', 'RISCV64', 'LOONGARCH64', 'M68K', 'SH', 'SHEB',
 ].map((name) => `SCMP_ARCH_${name}`));
 
-/** The ABI of an OCI architecture name; `foreign` when it exists but not on these machines; undefined when it is no name. */
+/**
+ * The ABI of an OCI architecture name; `foreign` when it exists but not on these machines; undefined when it is no
+ * name.
+ */
 export function abiOf(architecture: string): Abi | 'foreign' | undefined {
   if (Object.hasOwn(abis, architecture)) return abis[architecture as Abi['name']];
   return foreign.has(architecture) ? 'foreign' : undefined;

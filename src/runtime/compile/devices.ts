@@ -6,8 +6,16 @@ import { op } from './op.ts';
 const typeBits = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 } as const;
 
 /** Every container has these (runtime-spec, config-linux.md "Default Devices"). */
-const defaultDevices: readonly OciDevice[] = ([['null', 1, 3], ['zero', 1, 5], ['full', 1, 7], ['random', 1, 8], ['urandom', 1, 9],
-  ['tty', 5, 0]] as const).map(([name, major, minor]) => ({ path: `/dev/${name}`, type: 'c', major, minor, fileMode: 0o666, uid: 0, gid: 0 }));
+const defaultDevices: readonly OciDevice[] = (
+  [
+    ['null', 1, 3],
+    ['zero', 1, 5],
+    ['full', 1, 7],
+    ['random', 1, 8],
+    ['urandom', 1, 9],
+    ['tty', 5, 0],
+  ] as const
+).map(([name, major, minor]) => ({ path: `/dev/${name}`, type: 'c', major, minor, fileMode: 0o666, uid: 0, gid: 0 }));
 
 const links: readonly (readonly [path: string, to: string])[] = [
   ['/dev/fd', '/proc/self/fd'],
@@ -20,12 +28,15 @@ const links: readonly (readonly [path: string, to: string])[] = [
 
 /** False when the configuration brings a /dev from elsewhere, which is left as it is. */
 const hasOwnDev = (config: OciConfig): boolean =>
-  !config.mounts.some(({ destination, type, options }) =>
-    destination === '/dev' && (type === 'bind' || options?.some((option) => option === 'bind' || option === 'rbind') === true));
+  !config.mounts.some(
+    ({ destination, type, options }) =>
+      destination === '/dev' &&
+      (type === 'bind' || options?.some((option) => option === 'bind' || option === 'rbind') === true),
+  );
 
 /**
- * Makes the nodes and links. The kernel refuses mknod(2) of devices in a user namespace, so there the host's nodes are bound
- * (`remapped`).
+ * Makes the nodes and links. The kernel refuses mknod(2) of devices in a user namespace, so there the host's nodes are
+ * bound (`remapped`).
  */
 export function compileDevices(config: OciConfig, remapped: boolean): Operation[] {
   if (!hasOwnDev(config)) return [];
@@ -40,7 +51,14 @@ export function compileDevices(config: OciConfig, remapped: boolean): Operation[
 
 const bindNode = ({ path }: OciDevice): Operation =>
   op('mountIn', 'a device of the host: nodes cannot be made in a user namespace', {
-    type: 'bind', source: path, slot: -1, target: path, attributes: 0n, options: [], propagation: 0n, flags: 0,
+    type: 'bind',
+    source: path,
+    slot: -1,
+    target: path,
+    attributes: 0n,
+    options: [],
+    propagation: 0n,
+    flags: 0,
   });
 
 const makeNode = ({ path, type, major, minor, fileMode = 0o666, uid = 0, gid = 0 }: OciDevice): Operation =>

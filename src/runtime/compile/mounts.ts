@@ -36,15 +36,24 @@ export interface CompiledMounts {
 
 function reasonFor(mount: OciMount): string {
   switch (mount.type) {
-    case 'proc': return 'the processes of its own pid namespace';
-    case 'sysfs': return 'the kernel\'s objects, of its own network namespace';
-    case 'devpts': return 'terminals of its own';
-    case 'mqueue': return 'POSIX message queues of its ipc namespace';
-    case 'cgroup': case 'cgroup2': return 'its own limits and usage';
+    case 'proc':
+      return 'the processes of its own pid namespace';
+    case 'sysfs':
+      return "the kernel's objects, of its own network namespace";
+    case 'devpts':
+      return 'terminals of its own';
+    case 'mqueue':
+      return 'POSIX message queues of its ipc namespace';
+    case 'cgroup':
+    case 'cgroup2':
+      return 'its own limits and usage';
     case 'tmpfs':
-      if (mount.destination === '/dev') return 'devices of its own, none of the host\'s';
-      return mount.destination === '/dev/shm' ? 'shared memory with a bound' : 'files in memory, gone with the container';
-    default: return isBind(mount) ? 'part of the host\'s tree, as asked' : `a ${mount.type} file system, as asked`;
+      if (mount.destination === '/dev') return "devices of its own, none of the host's";
+      return mount.destination === '/dev/shm'
+        ? 'shared memory with a bound'
+        : 'files in memory, gone with the container';
+    default:
+      return isBind(mount) ? "part of the host's tree, as asked" : `a ${mount.type} file system, as asked`;
   }
 }
 
@@ -53,10 +62,12 @@ const isBind = (mount: OciMount): boolean =>
 
 function flagsFor(mount: OciMount, options: MountOptions): number {
   let flags = options.recursive ? mountInFlag.recursive : 0;
-  // One set of attributes goes to the kernel: with `rro` beside `nosuid`, submounts get both, never less than was asked for.
+  // One set of attributes goes to the kernel: with `rro` beside `nosuid`, submounts get both, never less than was asked
+  // for.
   if (options.recursiveSet !== 0) flags |= mountInFlag.attributesRecursive;
   // A tmpfs over a directory of the image takes over that directory's mode (/tmp stays 1777), unless one is asked for.
-  if (mount.type === 'tmpfs' && !options.data.some((option) => option.startsWith('mode='))) flags |= mountInFlag.copyTargetMode;
+  if (mount.type === 'tmpfs' && !options.data.some((option) => option.startsWith('mode=')))
+    flags |= mountInFlag.copyTargetMode;
   return flags;
 }
 
@@ -65,7 +76,12 @@ function mountOnScratch(mount: OciMount, options: MountOptions, slot: number, sc
   const type = mount.type ?? '';
   return [
     op('mount', `${type} shows a namespace that the container's user namespace does not own`, {
-      cwd: '/', source: mount.source ?? type, target: scratch, type, flags: 0n, data: options.data.join(','),
+      cwd: '/',
+      source: mount.source ?? type,
+      target: scratch,
+      type,
+      flags: 0n,
+      data: options.data.join(','),
     }),
     op('openTree', 'keeps it for the container', { slot, path: scratch, recursive: 0, idmap: -1 }),
     op('unmount', 'the container has it now', { path: scratch, flags: MNT_DETACH }),
@@ -76,27 +92,47 @@ function compileMount(mount: OciMount, context: MountContext): CompiledMounts {
   const options = parseMountOptions(mount.options ?? []);
   const reason = reasonFor(mount);
   const common = {
-    target: mount.destination, attributes: BigInt(options.attributesSet | options.recursiveSet),
-    propagation: BigInt(options.propagation.at(-1) ?? 0), flags: flagsFor(mount, options),
+    target: mount.destination,
+    attributes: BigInt(options.attributesSet | options.recursiveSet),
+    propagation: BigInt(options.propagation.at(-1) ?? 0),
+    flags: flagsFor(mount, options),
   };
-  const bySlot = (slot: number) => op('mountIn', reason, { ...common, type: 'slot', source: mount.source ?? '', slot, options: [] });
+  const bySlot = (slot: number) =>
+    op('mountIn', reason, { ...common, type: 'slot', source: mount.source ?? '', slot, options: [] });
   if (!isBind(mount)) {
     if (context.mountedByShim.has(mount.type ?? '')) {
       const slot = context.slots.take();
       return { prepare: mountOnScratch(mount, options, slot, context.scratch), init: [bySlot(slot)] };
     }
     const type = mount.type ?? '';
-    return { prepare: [], init: [op('mountIn', reason, { ...common, type, source: mount.source ?? type, slot: -1, options: options.data })] };
+    return {
+      prepare: [],
+      init: [op('mountIn', reason, { ...common, type, source: mount.source ?? type, slot: -1, options: options.data })],
+    };
   }
   const shifted = options.idmap !== 'none' && context.userNamespaceSlot !== undefined;
   if (!shifted && !options.copyUp) {
-    return { prepare: [], init: [op('mountIn', reason, { ...common, type: 'bind', source: mount.source ?? '', slot: -1, options: [] })] };
+    return {
+      prepare: [],
+      init: [op('mountIn', reason, { ...common, type: 'bind', source: mount.source ?? '', slot: -1, options: [] })],
+    };
   }
   const slot = context.slots.take();
-  const open = op('openTree', shifted ? 'the same files, with their owners shifted to the container\'s ids' : 'a volume, to be filled from the image', {
-    slot, path: mount.source ?? '', recursive: options.recursive ? 1 : 0, idmap: shifted ? context.userNamespaceSlot ?? -1 : -1,
-  });
-  const copy = options.copyUp ? [op('copyUp', 'a new volume begins with what the image has there', { source: mount.destination, slot })] : [];
+  const open = op(
+    'openTree',
+    shifted
+      ? "the same files, with their owners shifted to the container's ids"
+      : 'a volume, to be filled from the image',
+    {
+      slot,
+      path: mount.source ?? '',
+      recursive: options.recursive ? 1 : 0,
+      idmap: shifted ? (context.userNamespaceSlot ?? -1) : -1,
+    },
+  );
+  const copy = options.copyUp
+    ? [op('copyUp', 'a new volume begins with what the image has there', { source: mount.destination, slot })]
+    : [];
   return { prepare: [open], init: [...copy, bySlot(slot)] };
 }
 

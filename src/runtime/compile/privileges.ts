@@ -16,30 +16,46 @@ export function compileRlimits(process: OciProcess): Operation[] {
   });
 }
 
+const maskOf = (names: readonly string[] | undefined): bigint => capabilityMask(names ?? []);
+
 /**
- * From umask to execve. Installing a seccomp filter needs CAP_SYS_ADMIN unless no_new_privs is set; without it the filter
- * must come while that capability is still there, with it it comes last, so that it need not allow our own system calls.
+ * From umask to execve. Installing a seccomp filter needs CAP_SYS_ADMIN unless no_new_privs is set; without it the
+ * filter must come while that capability is still there, with it it comes last, so that it need not allow our own
+ * system calls.
  *
  * The working directory is entered before the user changes: Docker allows one that only root may enter.
  */
 export function compilePrivileges(process: OciProcess, seccompProgram: Uint8Array | null): Operation[] {
   const { user, capabilities } = process;
   const noNewPrivileges = process.noNewPrivileges === true;
-  const filter = seccompProgram === null ? [] : [op('seccomp', 'only system calls that containers need', { program: seccompProgram, flags: 0 })];
-  const mask = (names: readonly string[] | undefined): bigint => capabilityMask(names ?? []);
+  const filter =
+    seccompProgram === null
+      ? []
+      : [op('seccomp', 'only system calls that containers need', { program: seccompProgram, flags: 0 })];
   return [
     op('umask', 'what programs expect to begin with', { mask: user.umask ?? 0o022 }),
     ...(noNewPrivileges ? [op('noNewPrivileges', 'no program it runs may gain privileges', {})] : filter),
-    op('boundCapabilities', 'no program it runs may regain a dropped capability', { keep: mask(capabilities?.bounding) }),
+    op('boundCapabilities', 'no program it runs may regain a dropped capability', {
+      keep: maskOf(capabilities?.bounding),
+    }),
     op('chdir', 'its working directory', { path: process.cwd }),
-    op('setuser', 'runs as the user asked for', { uid: user.uid, gid: user.gid, groups: user.additionalGids ?? [], setgroups: 1 }),
+    op('setuser', 'runs as the user asked for', {
+      uid: user.uid,
+      gid: user.gid,
+      groups: user.additionalGids ?? [],
+      setgroups: 1,
+    }),
     op('setCapabilities', 'the capabilities it is meant to have, and no others', {
-      effective: mask(capabilities?.effective), permitted: mask(capabilities?.permitted),
-      inheritable: mask(capabilities?.inheritable), ambient: mask(capabilities?.ambient),
+      effective: maskOf(capabilities?.effective),
+      permitted: maskOf(capabilities?.permitted),
+      inheritable: maskOf(capabilities?.inheritable),
+      ambient: maskOf(capabilities?.ambient),
     }),
     ...(noNewPrivileges ? filter : []),
     op('execve', 'the program itself', {
-      candidates: executableCandidates(process.args[0] ?? '', process.env), argv: process.args, envp: process.env,
+      candidates: executableCandidates(process.args[0] ?? '', process.env),
+      argv: process.args,
+      envp: process.env,
     }),
   ];
 }

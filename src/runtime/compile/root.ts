@@ -1,9 +1,14 @@
-/** The container's root file system: an overlay mount made on the host's side, where people and `inspect` can see it. */
+/**
+ * The container's root file system: an overlay mount made on the host's side, where people and `inspect` can see it.
+ */
 import { dirname } from 'node:path';
 import type { Operation } from '../plan/operations.ts';
 import { MNT_DETACH, op } from './op.ts';
 
-/** A root that is mounted for the container (RootDescription of the storage driver), or a directory that is there already. */
+/**
+ * A root that is mounted for the container (RootDescription of the storage driver), or a directory that is there
+ * already.
+ */
 export type RootSource =
   | {
       readonly kind: 'overlay';
@@ -23,7 +28,8 @@ export const rootPath = (root: RootSource): string => (root.kind === 'overlay' ?
 
 /** Overlay parses `:` between lower directories and `,` between options; a backslash protects them. */
 const escapeOption = (path: string, pattern: RegExp): string => path.replace(pattern, '\\$&');
-const relative = (cwd: string, path: string): string => (path.startsWith(`${cwd}/`) ? path.slice(cwd.length + 1) : path);
+const relative = (cwd: string, path: string): string =>
+  path.startsWith(`${cwd}/`) ? path.slice(cwd.length + 1) : path;
 
 function overlayData(root: Extract<RootSource, { kind: 'overlay' }>, writablePath: (path: string) => string): string {
   const lower = root.lowerDirs.map((path) => escapeOption(relative(root.cwd, path), /[\\,:]/g)).join(':');
@@ -36,26 +42,43 @@ function overlayData(root: Extract<RootSource, { kind: 'overlay' }>, writablePat
 const shiftedDir = (mergedDir: string): string => `${dirname(mergedDir)}/idmapped`;
 
 /**
- * Mounts the root. `userNamespaceSlot` names the user namespace whose ids the shared layers are presented through: on disk
- * they belong to ordinary ids, as images have them. One idmapped mount of the common directory serves all layers; overlay
- * keeps private copies of it, so it is gone again before the container starts.
+ * Mounts the root. `userNamespaceSlot` names the user namespace whose ids the shared layers are presented through: on
+ * disk they belong to ordinary ids, as images have them. One idmapped mount of the common directory serves all layers;
+ * overlay keeps private copies of it, so it is gone again before the container starts.
  */
 export function prepareRoot(root: RootSource, userNamespaceSlot: number | undefined, treeSlot: number): Operation[] {
   if (root.kind === 'directory') return [];
-  const reason = 'the image\'s layers and a writable one, seen as one tree';
+  const reason = "the image's layers and a writable one, seen as one tree";
   if (userNamespaceSlot === undefined) {
     const data = overlayData(root, (path) => relative(root.cwd, path));
-    return [op('mount', reason, { cwd: root.cwd, source: 'overlay', target: root.mergedDir, type: 'overlay', flags: 0n, data })];
+    return [
+      op('mount', reason, {
+        cwd: root.cwd,
+        source: 'overlay',
+        target: root.mergedDir,
+        type: 'overlay',
+        flags: 0n,
+        data,
+      }),
+    ];
   }
   const shifted = shiftedDir(root.mergedDir);
   return [
-    op('openTree', 'the layers, with their owners shifted to the container\'s ids', {
-      slot: treeSlot, path: root.cwd, recursive: 0, idmap: userNamespaceSlot,
+    op('openTree', "the layers, with their owners shifted to the container's ids", {
+      slot: treeSlot,
+      path: root.cwd,
+      recursive: 0,
+      idmap: userNamespaceSlot,
     }),
     op('mkdir', 'a place to mount the shifted layers for a moment', { path: shifted, mode: 0o700 }),
     op('attachTree', 'overlay takes its layers by path', { slot: treeSlot, target: shifted }),
     op('mount', reason, {
-      cwd: shifted, source: 'overlay', target: root.mergedDir, type: 'overlay', flags: 0n, data: overlayData(root, (path) => path),
+      cwd: shifted,
+      source: 'overlay',
+      target: root.mergedDir,
+      type: 'overlay',
+      flags: 0n,
+      data: overlayData(root, (path) => path),
     }),
     op('unmount', 'overlay has its own copy of the shifted layers now', { path: shifted, flags: MNT_DETACH }),
   ];
@@ -67,7 +90,10 @@ export function releaseRoot(root: RootSource, shifted: boolean): Operation[] {
   const operations = [op('unmount', 'nothing uses the root any more', { path: root.mergedDir, flags: MNT_DETACH })];
   if (shifted) {
     const path = shiftedDir(root.mergedDir);
-    operations.push(op('unmount', 'a launch may have failed half way', { path, flags: MNT_DETACH }), op('rmdir', 'no trace left', { path }));
+    operations.push(
+      op('unmount', 'a launch may have failed half way', { path, flags: MNT_DETACH }),
+      op('rmdir', 'no trace left', { path }),
+    );
   }
   return operations;
 }

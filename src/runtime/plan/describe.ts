@@ -59,7 +59,7 @@ function describeValue(name: string, value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? '' : shorten(JSON.stringify(value));
   if (octalFields.has(name)) return `0${(value as number).toString(8)}`;
   if (hexFields.has(name)) return `0x${(value as number | bigint).toString(16)}`;
-  return String(value);
+  return (value as number | bigint).toString();
 }
 
 const shorten = (text: string) => (text.length <= 160 ? text : `${text.slice(0, 157)}...`);

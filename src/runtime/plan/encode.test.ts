@@ -6,6 +6,8 @@ import { operations } from './operations.ts';
 
 const because = { reason: 'test' } as const;
 const empty: Plan = { prepare: [], clone: { name: 'clone', flags: 1n, cgroup: '', ...because }, init: [], host: [], release: [] };
+/** Bytes in hexadecimal, one argument per field. */
+const wire = (...fields: readonly string[]) => fields.join('');
 const hex = (data: Uint8Array) => Buffer.from(data).toString('hex');
 
 test('a plan begins with its magic and version, and has five sections', () => {
@@ -14,7 +16,7 @@ test('a plan begins with its magic and version, and has five sections', () => {
   expect(data.subarray(0, 4).toString()).toBe('CPLN');
   expect(data.readUInt32LE(4)).toBe(planVersion);
   const nothing = '0000000000000000';
-  const clone = '01000000' + '15000000' + '14000000' + '0d000000' + '0100000000000000' + '00000000' + '00';
+  const clone = wire('01000000', '15000000', '14000000', '0d000000', '0100000000000000', '00000000', '00');
   expect(hex(data.subarray(8))).toBe(nothing + clone + nothing.repeat(3));
 });
 
@@ -29,12 +31,12 @@ test('every field kind has its form', () => {
   ];
   const data = hex(encodePlan({ ...empty, init }));
   for (const form of [
-    '0300000018000000' + '02000000c3a900' + '0000000000' + '01000000' + 'a4010000',
-    '0b00000013000000' + '03000000' + '020000002f6100' + '00000000' + 'ffffffff',
-    '3700000018000000' + '01000000' + '02000000' + '020000000300000004000000' + '01000000',
-    '200000000c000000' + '02000000' + '04000000' + '2f610000',
-    '3a0000000b000000' + '03000000010203' + '00000000',
-    '3400000014000000' + '07000000' + '0100000000000000' + 'ffffffffffffffff',
+    wire('0300000014000000', '02000000c3a900', '0000000000', '01000000', 'a4010000'),
+    wire('0b00000013000000', '03000000', '020000002f6100', '00000000', 'ffffffff'),
+    wire('3700000018000000', '01000000', '02000000', '020000000300000004000000', '01000000'),
+    wire('200000000c000000', '02000000', '04000000', '2f610000'),
+    wire('3a0000000b000000', '03000000010203', '00000000'),
+    wire('3400000014000000', '07000000', '0100000000000000', 'ffffffffffffffff'),
   ]) expect(data).toContain(form);
 });
 

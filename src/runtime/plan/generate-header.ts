@@ -61,10 +61,11 @@ export function planHeader(): string {
   ].join('\n');
 }
 
+const types = (table: Readonly<Record<string, { type: number }>>) =>
+  Object.fromEntries(Object.entries(table).map(([name, { type }]) => [name, type]));
+
 /** The text of `native/protocol.h`. */
 export function protocolHeader(): string {
-  const types = (table: Readonly<Record<string, { type: number }>>) =>
-    Object.fromEntries(Object.entries(table).map(([name, { type }]) => [name, type]));
   return [
     `${notice}#pragma once\n#include "wire.h"\n`,
     drawing(),

@@ -22,7 +22,7 @@ export function encodeMessage<N extends RequestName>(name: N, values: FieldValue
   const writer = new Writer();
   const size = writer.hole();
   writer.u32(requests[name].type);
-  writeFields<Fields>(writer, requests[name].fields, values as FieldValues<Fields>);
+  writeFields<Fields>(writer, requests[name].fields, values);
   writer.patch(size, writer.length - 8);
   return writer.finish();
 }

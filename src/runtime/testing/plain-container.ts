@@ -6,7 +6,7 @@ import type { Operation, Plan } from '../plan/operations.ts';
 import type { LaunchRequest, StdioOptions } from '../shim.ts';
 
 const busybox = join(import.meta.dirname, '../../../node_modules/busybox-static/bin/busybox');
-const applets = ['sh', 'true', 'false', 'cat', 'echo', 'sleep', 'kill', 'ls', 'stty', 'id', 'head', 'dd', 'mount', 'hostname', 'readlink', 'yes', 'tr', 'wc', 'test', 'stat', 'printf'];
+const applets = ['sh', 'true', 'false', 'cat', 'echo', 'sleep', 'kill', 'ls', 'stty', 'id', 'head', 'dd', 'mount', 'hostname', 'readlink', 'yes', 'tr', 'wc', 'test', 'stat', 'printf', 'grep'];
 
 export const helperPath = join(import.meta.dirname, '../../../native/build/caisson-shim');
 
@@ -39,6 +39,8 @@ const fileSystem = (type: string, target: string, options: readonly string[] = [
 export interface PlanOptions {
   readonly argv: readonly string[];
   readonly tty?: boolean;
+  /** Between the standard mounts and pivotRoot. */
+  readonly mounts?: readonly Operation[];
   /** Before execve. */
   readonly extra?: readonly Operation[];
   readonly prepare?: readonly Operation[];
@@ -72,6 +74,7 @@ export function containerPlan(root: string, options: PlanOptions): Plan {
       { name: 'mknodIn', path: '/dev/null', mode: 0o20666, major: 1, minor: 3, uid: 0, gid: 0, ...because },
       { name: 'mknodIn', path: '/dev/zero', mode: 0o20666, major: 1, minor: 5, uid: 0, gid: 0, ...because },
       fileSystem('devpts', '/dev/pts', ['newinstance', 'ptmxmode=0666', 'mode=0620']),
+      ...(options.mounts ?? []),
       { name: 'maskPaths', paths: ['/proc/kcore', '/proc/keys', '/proc/scsi', '/nothing'], ...because },
       { name: 'readonlyPaths', paths: ['/proc/sys', '/proc/bus'], ...because },
       { name: 'sethostname', value: 'caisson', ...because },

@@ -1,0 +1,37 @@
+/** What a plan is compiled from. */
+import type { CgroupLayout } from '../../linux/cgroup/layout.ts';
+import type { OciConfig, OciProcess } from '../oci.ts';
+import type { RootSource } from './root.ts';
+
+export interface CompileInput {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly config: OciConfig;
+  readonly root: RootSource;
+  readonly cgroup: CgroupLayout;
+  /** An assembled filter (struct sock_filter array); null runs unconfined. */
+  readonly seccompProgram: Uint8Array | null;
+  /** Mounts that stand on the host while the container runs, where other containers can bind them from. */
+  readonly hostMounts?: readonly HostMount[];
+  /** oom_score_adj that the shim begins with; 0 unless the engine itself runs with another. */
+  readonly inheritedOomScoreAdj?: number;
+}
+
+/** A file system mounted at a host path, which is made if it is not there. */
+export interface HostMount {
+  readonly target: string;
+  readonly type: string;
+  readonly source: string;
+  readonly data: string;
+}
+
+export interface CompileExecInput {
+  /** The container's. */
+  readonly id: string;
+  /** The container's, for its namespaces. */
+  readonly config: OciConfig;
+  readonly process: OciProcess;
+  readonly cgroup: CgroupLayout;
+  readonly seccompProgram: Uint8Array | null;
+  readonly inheritedOomScoreAdj?: number;
+}
