@@ -1,10 +1,11 @@
 /** `docker exec`. */
 import { beforeAll, expect } from 'bun:test';
 import { Client, demultiplex } from '../support/http.ts';
-import { missing } from '../support/requirements.ts';
+import { missing, requires } from '../support/requirements.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 
 const { subject, it, needs } = useEngine();
+const recent = requires(...needs, 'engine-28');
 const NAME = 'host-of-execs';
 
 beforeAll(async () => {
@@ -36,7 +37,7 @@ it('has the privileges of the container, no more', async () => {
   expect((await exec('grep -E "CapEff|Seccomp:" /proc/self/status')).stdout).toBe('CapEff:\t00000000a80425fb\nSeccomp:\t2\n');
 });
 
-it('has all privileges with --privileged', async () => {
+recent('has all privileges with --privileged', async () => {
   expect((await exec('--privileged', 'grep -c CapEff:.*a80425fb /proc/self/status')).stdout).toBe('0\n');
 });
 
@@ -46,7 +47,7 @@ it('carries big input both ways', async () => {
   expect(result.stdout.length).toBe(bytes.length);
 });
 
-it('is 127 and 126 as run is', async () => {
+recent('is 127 and 126 as run is', async () => {
   const unknown = await subject.docker('exec', NAME, 'no-such-command');
   expect(unknown.code).toBe(127);
   expect(unknown.stdout + unknown.stderr).toContain('exec: "no-such-command": executable file not found in $PATH');
@@ -92,7 +93,7 @@ it('cannot be started twice', async () => {
   expect((await subject.api.request('POST', `/exec/${Id}/start`, { Detach: true })).status).toBe(409);
 });
 
-it('refuses an empty command, an unknown exec, a container that does not run', async () => {
+recent('refuses an empty command, an unknown exec, a container that does not run', async () => {
   const empty = await subject.api.request('POST', `/containers/${NAME}/exec`, { Cmd: [] });
   expect([empty.status, empty.body.toString().trim()]).toEqual([400, '{"message":"No exec command specified"}']);
   const unknown = await subject.api.request('GET', '/exec/0123456789abcdef/json');
