@@ -19,12 +19,16 @@ import { reconcile } from './engine/reconcile.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import { deviceSource } from './engine/spec/host-devices.ts';
 import { probeHost } from './engine/spec/host-probe.ts';
+import { seccompFilter } from './engine/spec/seccomp.ts';
 import { createSystemService } from './engine/system-service.ts';
 import { readAccountFiles, resolveRemap } from './engine/userns-remap.ts';
 import { createVolumeService } from './engine/volume-service.ts';
+import { conflict } from './errors.ts';
 import { createImageService } from './images/image-service.ts';
 import { seedBusybox } from './images/seed.ts';
 import { createCgroupDriver } from './linux/cgroup/index.ts';
+import { tweakCapabilities } from './linux/capabilities.ts';
+import { tryLockFile } from './linux/ffi/lock.ts';
 import { checkPrerequisites } from './linux/prerequisites.ts';
 import { createLauncher } from './runtime/launcher.ts';
 import { readFileInRoot } from './storage/lookup.ts';
@@ -41,6 +45,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   const logger = createLogger(options.debug);
   const settings = createSettings(options);
   makeDirectories(settings);
+  lockDataRoot(settings.dataRoot);
   const context = createContext(settings, logger);
   const engine: Engine = {
     containers: createContainerService(context),
@@ -50,6 +55,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   };
   const server = createApiServer({ engine, logger, version });
   await seed(context);
+  warmUp(context);
   await reconcile(context);
   for (const host of options.hosts) await server.listen(host);
   if (options.pidfile !== undefined) writeFileSync(options.pidfile, `${process.pid}\n`);
@@ -57,6 +63,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   logger.info('listening', { hosts: options.hosts.join(' '), dataRoot: settings.dataRoot });
   await ended();
   await server.close();
+  context.cgroups.release();
   if (options.pidfile !== undefined) rmSync(options.pidfile, { force: true });
   process.exit(0);
 }
@@ -93,9 +100,9 @@ function makeDirectories({ dataRoot, execRoot, initBinary }: EngineSettings): vo
 function createContext(settings: EngineSettings, logger: Logger): EngineContext {
   const database = openDatabase(join(settings.dataRoot, 'caisson.db'));
   const storage = createOverlayDriver({ dataRoot: settings.dataRoot, database });
-  const registry = new ContainerRegistry(new ContainerStore(database));
+  const registry = new ContainerRegistry(new ContainerStore(database), logger);
   const layersInUse = () => new Set(registry.all().flatMap((container) => container.record.topLayer ?? []));
-  const cgroups = createCgroupDriver(settings.cgroupParent);
+  const cgroups = createCgroupDriver(settings.cgroupParent, { mountpointDirectory: join(settings.execRoot, 'cgroup-mountpoints') });
   return {
     settings,
     logger,
@@ -112,6 +119,17 @@ function createContext(settings: EngineSettings, logger: Logger): EngineContext 
     readFileInRoot,
     directorySize,
   };
+}
+
+/** Two daemons on one store would undo each other's work. The lock ends with the process that holds it. */
+function lockDataRoot(dataRoot: string): void {
+  if (tryLockFile(join(dataRoot, 'lock'))) return;
+  throw conflict(`another daemon is using the data root ${dataRoot}; stop it, or give this one another --data-root and --exec-root`);
+}
+
+/** The first start should not be slower than the others: what is assembled once is assembled before the first request. */
+function warmUp({ host }: EngineContext): void {
+  seccompFilter('', false, tweakCapabilities({}, host.capabilities), host);
 }
 
 /** An empty store gets an image, so that the first command works without a network. */

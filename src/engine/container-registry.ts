@@ -2,14 +2,22 @@
 import { conflict, invalidParameter, notFound } from '../errors.ts';
 import type { ContainerStore } from '../store/containers.ts';
 import { Container, type ContainerRecord } from './container.ts';
+import { exitCodeOf } from './container-state.ts';
+import type { Logger } from './context.ts';
+
+/** How long the exit of a container that removed itself is remembered. */
+const recentExitMs = 10_000;
 
 export class ContainerRegistry {
   readonly #store: ContainerStore;
   readonly #byId = new Map<string, Container>();
   readonly #idByName = new Map<string, string>();
+  readonly #recentExits = new Map<string, { readonly name: string; readonly code: number }>();
+  readonly #logger: Logger;
 
-  constructor(store: ContainerStore) {
+  constructor(store: ContainerStore, logger: Logger) {
     this.#store = store;
+    this.#logger = logger;
     for (const row of store.all()) this.#index(new Container(JSON.parse(row.record) as ContainerRecord));
   }
 
@@ -64,8 +72,18 @@ export class ContainerRegistry {
     return container;
   }
 
+  /** Writes the record. Throws when the database cannot take it: a full disk. */
   save(container: Container): void {
     this.#store.put(container.id, container.record.name, JSON.stringify(container.record));
+  }
+
+  /** For what has happened already, and is true even when it cannot be written down. */
+  saveIfPossible(container: Container): void {
+    try {
+      this.save(container);
+    } catch (error) {
+      this.#logger.error('cannot record a container', { container: container.id, error: String(error) });
+    }
   }
 
   rename(container: Container, name: string): void {
@@ -76,9 +94,26 @@ export class ContainerRegistry {
     this.save(container);
   }
 
+  /** Forgets it. A row that cannot be deleted now is dropped by the next reconciliation: its directory is gone. */
   remove(container: Container): void {
-    this.#store.delete(container.id);
+    try {
+      this.#store.delete(container.id);
+    } catch (error) {
+      this.#logger.error('cannot delete a container from the database', { container: container.id, error: String(error) });
+    }
     this.#byId.delete(container.id);
     this.#idByName.delete(container.record.name);
+    if (container.record.hostConfig.AutoRemove) this.#rememberExit(container);
+  }
+
+  /** The exit code of a container that `--rm` has removed a moment ago: a client's `wait` may come after its end. */
+  recentExit(ref: string): number | undefined {
+    for (const [id, exit] of this.#recentExits) if (id === ref || exit.name === ref.replace(/^\//, '')) return exit.code;
+    return undefined;
+  }
+
+  #rememberExit({ id, record }: Container): void {
+    this.#recentExits.set(id, { name: record.name, code: exitCodeOf(record.state) });
+    setTimeout(() => this.#recentExits.delete(id), recentExitMs).unref();
   }
 }

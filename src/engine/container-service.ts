@@ -64,7 +64,11 @@ export function createContainerService(context: EngineContext): ContainerService
       await removeContainer(context, registry.get(ref), options);
     },
 
-    wait: async (ref, condition) => ({ result: waitFor(registry.get(ref), condition) }),
+    async wait(ref, condition) {
+      const container = registry.find(ref);
+      const exit = container ? undefined : registry.recentExit(ref);
+      return { result: exit === undefined ? waitFor(registry.get(ref), condition) : Promise.resolve({ StatusCode: exit }) };
+    },
 
     async resize(ref, rows, columns) {
       const container = registry.get(ref);

@@ -20,10 +20,10 @@ import { validateCreate } from './spec/validate.ts';
 import { nowText } from './timestamps.ts';
 
 export async function createContainer(context: EngineContext, name: string | undefined, request: CreateRequest, platform: string) {
-  const { HostConfig: requestedHost, NetworkingConfig: _networking, ...requestedConfig } = request;
+  const { HostConfig: requestedHost, NetworkingConfig: _endpoints, ...requestedConfig } = request;
   const hostConfig = adaptHostConfig(requestedHost ?? {}, context.host);
   const Warnings = validateCreate(requestedConfig, hostConfig, context.host);
-  checkLogConfig(context, hostConfig);
+  hostConfig.LogConfig = logConfig(context, hostConfig);
   const image = findImage(context, requestedConfig.Image ?? '', platform);
   const config = mergeConfig(context, requestedConfig, hostConfig, image);
   const argv = argvOf(config);
@@ -31,7 +31,7 @@ export async function createContainer(context: EngineContext, name: string | und
   context.registry.checkNameFree(containerName);
   const id = randomBytes(32).toString('hex');
   const record: ContainerRecord = {
-    id, name: containerName, created: nowText(), config: { ...config, Hostname: hostnameOf(config, hostConfig, id) }, hostConfig,
+    id, name: containerName, created: nowText(), config: { ...config, Hostname: hostnameOf(context, config, hostConfig, id) }, hostConfig,
     imageId: image?.id ?? '', topLayer: image?.topLayer ?? null, argv, mounts: mountsOf(context, config, hostConfig),
     restartCount: 0, manuallyStopped: false, state: created,
   };
@@ -73,7 +73,7 @@ function findImage(context: EngineContext, name: string, platform: string): Imag
 }
 
 function mergeConfig(context: EngineContext, request: ContainerConfig, hostConfig: HostConfig, image: Image | undefined): ContainerConfig {
-  const config = mergeImageConfig(request, image?.config.config as ContainerConfig | undefined);
+  const config = mergeImageConfig(request, image?.config.config);
   if (config.StopSignal) parseSignal(config.StopSignal);
   const network = parseMode(hostConfig.NetworkMode);
   if (network.kind === 'container') requireContainer(context, network.container);
@@ -93,9 +93,13 @@ function requireContainer(context: EngineContext, ref: string): void {
   }
 }
 
-function hostnameOf(config: ContainerConfig, hostConfig: HostConfig, id: string): string {
+/** Whoever shares the host's or another container's network has its name too. */
+function hostnameOf(context: EngineContext, config: ContainerConfig, hostConfig: HostConfig, id: string): string {
+  const network = parseMode(hostConfig.NetworkMode);
+  if (network.kind === 'container') return context.registry.get(network.container).record.config.Hostname ?? '';
   if (config.Hostname) return config.Hostname;
-  return parseMode(hostConfig.UTSMode).kind === 'host' || parseMode(hostConfig.NetworkMode).kind === 'host' ? '' : id.slice(0, 12);
+  if (network.kind === 'host') return context.host.hostname;
+  return parseMode(hostConfig.UTSMode).kind === 'host' ? '' : id.slice(0, 12);
 }
 
 function mountsOf(context: EngineContext, config: ContainerConfig, hostConfig: HostConfig): ResolvedMount[] {
@@ -112,7 +116,8 @@ function mountsOf(context: EngineContext, config: ContainerConfig, hostConfig: H
   });
 }
 
-function checkLogConfig(context: EngineContext, { LogConfig }: HostConfig): void {
+/** With the default driver filled in. Throws for a driver or an option that is not there. */
+function logConfig(context: EngineContext, { LogConfig }: HostConfig): { Type: string; Config: Record<string, string> } {
   const type = LogConfig?.Type ?? '';
   if (!['', 'json-file', 'none'].includes(type)) {
     throw invalidParameter(`error looking up logging plugin ${type}: plugin "${type}" not found`);
@@ -123,4 +128,5 @@ function checkLogConfig(context: EngineContext, { LogConfig }: HostConfig): void
     }
   }
   parseLogBounds(LogConfig?.Config ?? {}, context.settings.log);
+  return { Type: type || 'json-file', Config: LogConfig?.Config ?? {} };
 }

@@ -19,14 +19,17 @@ export function createExec(context: EngineContext, container: Container, config:
   const exec = new ContainerExec(container.id, config, parseDetachKeys(config.DetachKeys ?? ''));
   container.execs.set(exec.id, exec);
   context.execs.set(exec.id, exec);
-  context.events.publish('container', `exec_create: ${config.Cmd.join(' ')}`, container.id, container.eventAttributes({ execID: exec.id }));
+  context.events.publish('container', `exec_create: ${commandText(config.Cmd)}`, container.id, container.eventAttributes({ execID: exec.id }));
   return exec;
 }
 
+/** As Docker joins them: a command without arguments keeps the blank. */
+const commandText = ([entrypoint = '', ...args]: readonly string[]) => `${entrypoint} ${args.join(' ')}`;
+
 function requireRunning(container: Container): void {
   const { status } = container.state;
-  if (status === 'paused') throw conflict(`container ${container.record.name} is paused, unpause the container before exec`);
-  if (status === 'restarting') throw conflict(`container ${container.record.name} is restarting, wait until the container is running`);
+  if (status === 'paused') throw conflict(`Container ${container.id} is paused, unpause the container before exec`);
+  if (status === 'restarting') throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
   if (!isAlive(container.state)) throw conflict(`container ${container.id} is not running`);
 }
 
@@ -81,7 +84,7 @@ async function run(context: EngineContext, container: Container, exec: Container
   if (exec.state.status === 'exited') throw conflict(`exec command ${exec.id} has already run`);
   if (exec.state.status !== 'created') throw conflict(`exec command ${exec.id} is already running`);
   exec.state = { status: 'starting' };
-  const command = (exec.config.Cmd ?? []).join(' ');
+  const command = commandText(exec.config.Cmd ?? []);
   try {
     if (!container.shim) throw conflict(`container ${container.id} is not running`);
     context.events.publish('container', `exec_start: ${command}`, container.id, container.eventAttributes({ execID: exec.id }));

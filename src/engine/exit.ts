@@ -22,7 +22,8 @@ export function recordExit(context: EngineContext, container: Container, exit: E
     exitCode: exit.exitCode, oomKilled: exit.oomKilled, error: '', startedAt, finishedAt: exit.finishedAt,
   };
   if (delay !== undefined) record.restartCount++;
-  context.registry.save(container);
+  // The run is over whether or not the disk takes it; the shim's exit record is there for the next daemon.
+  context.registry.saveIfPossible(container);
   for (const exec of container.execs.values()) {
     if (exec.state.status === 'created') exec.state = { status: 'exited', exitCode: 137, pid: 0 };
   }

@@ -59,7 +59,7 @@ export function buildExecRequest(context: EngineContext, container: Container, e
   });
   const plan = compileExec({
     id: record.id, config: spec.config, process, cgroup: spec.cgroup,
-    seccompProgram: exec.config.Privileged ? null : spec.seccompProgram,
+    seccompProgram: spec.seccompProgram,
   });
   const { AttachStdin = false, AttachStdout = false, AttachStderr = false, Tty = false } = exec.config;
   return {

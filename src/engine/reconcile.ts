@@ -2,7 +2,7 @@
  * Crash-only start: compares what is recorded with what the kernel shows, and puts right what differs. The daemon may have been
  * killed between any two instructions; a container's shim, its exit record and its log do not depend on it.
  */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExitRecord, Shim } from '../runtime/shim.ts';
 import { removeTree } from '../storage/remove.ts';
@@ -67,9 +67,10 @@ const lost = (): ExitRecord => ({ exitCode: 255, signal: 0, finishedAt: nowText(
 /** Brings up what the restart policies want, and finishes removals that the last daemon had begun. */
 function bringUp(context: EngineContext, container: Container): void {
   const { state } = container;
+  const { directory } = containerPaths(context.settings.dataRoot, container.id);
   if (container.removing || isAlive(state)) return;
   const failed = (error: unknown) => context.logger.warn('cannot bring a container back', { container: container.id, error: String(error) });
-  if (state.status === 'dead' || (state.status === 'exited' && container.record.hostConfig.AutoRemove)) {
+  if (state.status === 'dead' || !existsSync(directory) || (state.status === 'exited' && container.record.hostConfig.AutoRemove)) {
     void removeContainer(context, container, { force: true, volumes: true }).catch(failed);
   } else if (state.status === 'restarting' || (state.status === 'exited' && startsWithDaemon(container.record))) {
     container.record.state = { ...state, status: 'exited' };

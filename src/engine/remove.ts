@@ -26,7 +26,9 @@ export async function removeContainer(context: EngineContext, container: Contain
   } catch (cause) {
     container.removing = false;
     markDead(context, container);
-    throw systemError(`cannot remove container "/${container.record.name}": ${cause instanceof Error ? cause.message : String(cause)}`, {
+    const message = `cannot remove container "${container.record.name}": ${cause instanceof Error ? cause.message : String(cause)}`;
+    container.settleWaiters(['removed'], { StatusCode: exitCodeOf(container.state), Error: { Message: message } });
+    throw systemError(message, {
       operation: 'remove container', object: container.id, cause,
     });
   }
@@ -37,7 +39,7 @@ export async function removeContainer(context: EngineContext, container: Contain
 /** Before its files go: a daemon that starts after a crash in the middle finishes the removal, and never starts what is left. */
 function markDead(context: EngineContext, container: Container): void {
   container.record.state = { ...endedOf(container.state), status: 'dead' };
-  context.registry.save(container);
+  context.registry.saveIfPossible(container);
 }
 
 function checkStopped(container: Container, force: boolean): void {
@@ -46,7 +48,7 @@ function checkStopped(container: Container, force: boolean): void {
   const advice = status === 'paused'
     ? 'unpause and then stop the container before removing or force remove'
     : 'stop the container before removing or force remove';
-  throw conflict(`cannot remove container "/${container.record.name}": container is ${status}: ${advice}`, { object: container.id });
+  throw conflict(`cannot remove container "${container.record.name}": container is ${status}: ${advice}`, { object: container.id });
 }
 
 async function removeFiles(context: EngineContext, container: Container): Promise<void> {

@@ -132,7 +132,7 @@ async function restartByPolicy(context: EngineContext, container: Container): Pr
 function giveUpRestart(context: EngineContext, container: Container): void {
   const { record } = container;
   if (record.state.status === 'restarting') record.state = { ...record.state, status: 'exited' };
-  context.registry.save(container);
+  context.registry.saveIfPossible(container);
   staysDown(context, container, exitCodeOf(record.state));
 }
 
@@ -146,7 +146,7 @@ function failedStart(context: EngineContext, container: Container, error: unknow
   record.state = record.state.status === 'created'
     ? { status: 'created', exitCode: failure.exitCode, error: message }
     : { ...endedOf(record.state), status: 'exited', exitCode: failure.exitCode, error: message };
-  context.registry.save(container);
+  context.registry.saveIfPossible(container);
   if (record.hostConfig.AutoRemove) {
     autoRemove(context, container);
   } else {

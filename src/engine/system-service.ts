@@ -1,7 +1,7 @@
 /** `GET /version`, `GET /info`, `GET /events`. */
 import { createHash } from 'node:crypto';
 import { readFileSync, statfsSync } from 'node:fs';
-import { arch, cpus, hostname, release, totalmem } from 'node:os';
+import { hostFacts, limitSupport } from '../linux/host.ts';
 import type { EngineContext } from './context.ts';
 import { isAlive } from './container-state.ts';
 import type { SystemService } from './engine.ts';
@@ -9,11 +9,6 @@ import { nowText } from './timestamps.ts';
 
 export const apiVersion = '1.51';
 export const minApiVersion = '1.24';
-
-/** Docker's (Go's) name of this processor. */
-export const architecture = { x64: 'amd64', arm64: 'arm64' }[arch() as 'x64' | 'arm64'] ?? arch();
-/** uname's name of it. */
-const machine = { x64: 'x86_64', arm64: 'aarch64' }[arch() as 'x64' | 'arm64'] ?? arch();
 
 export function createSystemService(context: EngineContext): SystemService {
   return {
@@ -25,8 +20,9 @@ export function createSystemService(context: EngineContext): SystemService {
 
 function version(context: EngineContext): object {
   const { version: engine } = context.settings;
+  const { architecture, kernelRelease } = hostFacts();
   const details = {
-    ApiVersion: apiVersion, Arch: architecture, Experimental: 'false', KernelVersion: release(), MinAPIVersion: minApiVersion, Os: 'linux',
+    ApiVersion: apiVersion, Arch: architecture, Experimental: 'false', KernelVersion: kernelRelease, MinAPIVersion: minApiVersion, Os: 'linux',
   };
   return {
     Platform: { Name: 'Caisson' },
@@ -38,7 +34,7 @@ function version(context: EngineContext): object {
     GoVersion: '',
     Os: 'linux',
     Arch: architecture,
-    KernelVersion: release(),
+    KernelVersion: kernelRelease,
     BuildTime: '',
   };
 }
@@ -47,6 +43,7 @@ function info(context: EngineContext): object {
   const containers = context.registry.all();
   const count = (status: string) => containers.filter((container) => container.state.status === status).length;
   const { settings, cgroups } = context;
+  const host = hostFacts();
   const security = ['name=seccomp,profile=builtin', ...(cgroups.version === 2 ? ['name=cgroupns'] : []), ...(settings.usernsRemap ? ['name=userns'] : [])];
   return {
     ID: engineId(),
@@ -58,41 +55,33 @@ function info(context: EngineContext): object {
     Driver: context.storage.name,
     DriverStatus: [['Backing Filesystem', fileSystemName(settings.dataRoot)], ['Supports d_type', 'true'], ['Native Overlay Diff', 'true'], ['userxattr', 'false']],
     Plugins: { Volume: ['local'], Network: ['host', 'null'], Authorization: null, Log: ['json-file', 'none'] },
-    MemoryLimit: true,
-    SwapLimit: cgroups.swapLimit,
-    CpuCfsPeriod: true,
-    CpuCfsQuota: true,
-    CPUShares: true,
-    CPUSet: true,
-    PidsLimit: true,
-    IPv4Forwarding: readNumber('/proc/sys/net/ipv4/ip_forward') === 1,
+    ...limitSupport(cgroups.swapLimit),
     Debug: settings.debug,
     NFd: 0,
-    OomKillDisable: cgroups.version === 1,
     NGoroutines: 0,
     SystemTime: nowText(),
     LoggingDriver: 'json-file',
     CgroupDriver: 'cgroupfs',
     CgroupVersion: String(cgroups.version),
     NEventsListener: 0,
-    KernelVersion: release(),
-    OperatingSystem: osRelease('PRETTY_NAME') || 'Linux',
-    OSVersion: osRelease('VERSION_ID'),
+    KernelVersion: host.kernelRelease,
+    OperatingSystem: host.operatingSystem,
+    OSVersion: host.osVersion,
     OSType: 'linux',
-    Architecture: machine,
+    Architecture: host.machine,
     IndexServerAddress: 'https://index.docker.io/v1/',
     RegistryConfig: {
       AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null, InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
       IndexConfigs: {}, Mirrors: null,
     },
-    NCPU: cpus().length,
-    MemTotal: totalmem(),
+    NCPU: host.processors,
+    MemTotal: host.memory,
     GenericResources: null,
     DockerRootDir: settings.dataRoot,
     HttpProxy: '',
     HttpsProxy: '',
     NoProxy: '',
-    Name: hostname(),
+    Name: host.hostname,
     Labels: [],
     ExperimentalBuild: false,
     ServerVersion: settings.version,
@@ -113,23 +102,16 @@ function info(context: EngineContext): object {
 
   /** Stable for a host and a data root; Docker keeps a random one in a file. */
   function engineId(): string {
-    const machineId = readText('/etc/machine-id').trim();
-    return createHash('sha256').update(`${machineId}:${settings.dataRoot}`).digest('hex').slice(0, 32);
+    return createHash('sha256').update(`${machineId()}:${settings.dataRoot}`).digest('hex').slice(0, 32);
   }
 }
 
-function readText(path: string): string {
+function machineId(): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync('/etc/machine-id', 'utf8').trim();
   } catch {
     return '';
   }
-}
-
-const readNumber = (path: string) => Number(readText(path));
-
-function osRelease(key: string): string {
-  return new RegExp(`^${key}="?([^"\n]*)"?$`, 'm').exec(readText('/etc/os-release'))?.[1] ?? '';
 }
 
 /** statfs(2) magic numbers of the file systems people keep containers on (linux/magic.h). */

@@ -74,7 +74,7 @@ export class Overlay2Driver implements StorageDriver {
       const lowers = chain.map((layer) => this.#parts(layer).diff);
       const unpacked = await unpackLayer(temporary, tar, (path) => implicitDirectory(lowers, path));
       if (diffId && unpacked.diffId !== diffId) {
-        throw invalidParameter(`invalid diffID for layer: expected "${diffId}", got "${unpacked.diffId}"`, {
+        throw invalidParameter(`invalid diffID for layer ${chain.length}: expected "${diffId}", got "${unpacked.diffId}"`, {
           object: diffId,
         });
       }
