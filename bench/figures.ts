@@ -93,13 +93,18 @@ export async function burst(engine: RunningEngine, count: number): Promise<{ sta
   return { start: between - before, remove: after - between };
 }
 
+/** Engines give back what a burst of work took once they are left alone; each has this long, in milliseconds. */
+const SETTLE = 3000;
+
 /** Bytes (PSS) of the engine's processes idle, and more of them for each running container. */
 export async function memory(engine: RunningEngine, crowd: number): Promise<{ idle: number; perContainer: number }> {
   const total = () => engineProcesses(engine.namespaces).reduce((sum, pid) => sum + proportionalSetSize(pid), 0);
   const client = engine.client();
+  await Bun.sleep(SETTLE);
   const idle = total();
   const ids: string[] = [];
   for (let index = 0; index < crowd; index++) ids.push(await started(client, SLEEP));
+  await Bun.sleep(SETTLE);
   const crowded = total();
   for (const id of ids) await client.json('DELETE', `/containers/${id}?force=1`);
   client.close();

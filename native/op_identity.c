@@ -34,9 +34,12 @@ int do_setdomainname(struct runner *run, const struct op_setdomainname *op)
 
 int do_setrlimit(struct runner *run, const struct op_setrlimit *op)
 {
-  ONLY_INIT(run);
+  /* From the host section they are the new process's: in its user namespace it could not raise them itself. */
+  if (run->section != SECTION_INIT && run->section != SECTION_HOST)
+    return -EINVAL;
   uint64_t limits[2] = { op->soft, op->hard };
-  return about(run, "resource limit", result(syscall(SYS_prlimit64, 0, op->resource, limits, NULL)));
+  pid_t process = run->section == SECTION_HOST ? run->child : 0;
+  return about(run, "resource limit", result(syscall(SYS_prlimit64, process, op->resource, limits, NULL)));
 }
 
 int do_umask(struct runner *run, const struct op_umask *op)

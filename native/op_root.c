@@ -210,6 +210,17 @@ static int open_null(struct runner *run)
   return take_fd(&fd);
 }
 
+/*
+ * Read-only, so that the container's root cannot change the mode or owner of a device that may be the host's own through the
+ * masked path. Writing to a device needs no writable mount.
+ */
+static int clone_null(int null)
+{
+  CLOSE int tree = sys_open_tree(null, "", TREE_CLONE | TREE_EMPTY_PATH);
+  int error = tree < 0 ? tree : set_attributes(tree, ATTR_RDONLY | ATTR_NOSUID | ATTR_NOEXEC, false);
+  return error < 0 ? error : take_fd(&tree);
+}
+
 /* An empty read-only directory. The first is a new tmpfs; the others are clones of it, which cost less. */
 static int empty_directory(int *shared)
 {
@@ -218,7 +229,9 @@ static int empty_directory(int *shared)
   CLOSE int context = sys_fsopen("tmpfs");
   if (context < 0)
     return context;
-  int error = sys_fsconfig(context, FSCONFIG_STRING, "nr_inodes", "2");
+  int error = sys_fsconfig(context, FSCONFIG_STRING, "source", "tmpfs");
+  if (error == 0)
+    error = sys_fsconfig(context, FSCONFIG_STRING, "nr_inodes", "2");
   if (error == 0)
     error = sys_fsconfig(context, FSCONFIG_CREATE, NULL, NULL);
   return error < 0 ? error : sys_fsmount(context, ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC);
@@ -245,7 +258,7 @@ int do_mask_paths(struct runner *run, const struct op_mask_paths *op)
     } else {
       if (null < 0)
         null = open_null(run);
-      tree = null < 0 ? null : sys_open_tree(null, "", TREE_CLONE | TREE_EMPTY_PATH);
+      tree = null < 0 ? null : clone_null(null);
     }
     int error = tree < 0 ? tree : sys_move_mount(tree, target);
     if (error < 0)

@@ -13,6 +13,7 @@ import type { EngineContext, Logger } from './engine/context.ts';
 import { type DaemonOptions, defaultExecRoot } from './engine/daemon-options.ts';
 import type { Engine } from './engine/engine.ts';
 import { EventBus } from './engine/events.ts';
+import { createIdleTrim } from './engine/idle.ts';
 import { createImageEndpoints } from './engine/image-endpoints.ts';
 import { defaultLogBounds, parseLogBounds } from './engine/log-bounds.ts';
 import { reconcile } from './engine/reconcile.ts';
@@ -53,13 +54,15 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
     system: createSystemService(context),
     volumes: createVolumeService(context),
   };
-  const server = createApiServer({ engine, logger, version });
+  const idle = createIdleTrim();
+  const server = createApiServer({ engine, logger, version, onRequest: idle.busy });
   await seed(context);
   warmUp(context);
   await reconcile(context);
   for (const host of options.hosts) await server.listen(host);
   if (options.pidfile !== undefined) writeFileSync(options.pidfile, `${process.pid}\n`);
   tellReady();
+  idle.busy();
   logger.info('listening', { hosts: options.hosts.join(' '), dataRoot: settings.dataRoot });
   await ended();
   await server.close();

@@ -24,6 +24,8 @@ import { formatVersion, maxVersion, negotiate } from './version.ts';
 export interface ApiServerOptions {
   readonly engine: Engine;
   readonly logger: Logger;
+  /** Called with each request, before it is handled. */
+  readonly onRequest?: () => void;
   /** Caisson's version, for the `Server` header. */
   readonly version: string;
 }
@@ -38,7 +40,7 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-export function createApiServer({ engine, logger, version }: ApiServerOptions): ApiServer {
+export function createApiServer({ engine, logger, version, onRequest }: ApiServerOptions): ApiServer {
   const router = new Router([
     ...systemRoutes(engine),
     ...containerRoutes(engine),
@@ -52,7 +54,10 @@ export function createApiServer({ engine, logger, version }: ApiServerOptions): 
   ]);
   const listeners: Listener[] = [];
   const options = {
-    handler: (request: HttpRequest, response: HttpResponse) => handle(router, logger, request, response),
+    handler: (request: HttpRequest, response: HttpResponse) => {
+      onRequest?.();
+      return handle(router, logger, request, response);
+    },
     onHandlerFault: (error: unknown) => logger.error('unexpected failure while answering a request', error),
     commonHeaders:
       `Api-Version: ${formatVersion(maxVersion)}\r\nDocker-Experimental: false\r\nOstype: linux\r\n`

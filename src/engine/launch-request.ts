@@ -1,4 +1,5 @@
 /** From a container's record to what its shim is asked to do: the specification, the plan, the streams. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { conflict, invalidParameter } from '../errors.ts';
 import type { CgroupLayout } from '../linux/cgroup/layout.ts';
@@ -32,7 +33,7 @@ export function buildLaunchRequest(context: EngineContext, container: Container)
   const paths = containerPaths(context.settings.dataRoot, record.id);
   return {
     id: record.id,
-    plan: compile(record.id, spec),
+    plan: compile(context, record.id, spec),
     stdio: { tty: record.config.Tty ?? false, openStdin: record.config.OpenStdin ?? false, stdinOnce: record.config.StdinOnce ?? false },
     log: logTarget(context, container, paths.log),
     exitRecordPath: paths.exitRecord,
@@ -42,11 +43,11 @@ export function buildLaunchRequest(context: EngineContext, container: Container)
 
 /** What undoes a run whose shim was killed. The namespaces it joined may be gone; releasing needs none of them. */
 export function releaseSection(context: EngineContext, container: Container): Plan['release'] {
-  return compile(container.id, specOf(context, container)).release;
+  return compile(context, container.id, specOf(context, container)).release;
 }
 
-const compile = (id: string, spec: LaunchSpec): Plan => compileContainer({
-  id, config: spec.config, root: rootSource(spec.root), cgroup: spec.cgroup, seccompProgram: spec.seccompProgram, hostMounts: spec.hostMounts,
+const compile = ({ host }: EngineContext, id: string, spec: LaunchSpec): Plan => compileContainer({
+  id, hasKcore: host.kcore, config: spec.config, root: rootSource(spec.root), cgroup: spec.cgroup, seccompProgram: spec.seccompProgram, hostMounts: spec.hostMounts,
 });
 
 export function buildExecRequest(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart): ExecRequest {
@@ -97,7 +98,23 @@ const overlayOptions = ['index=off', 'redirect_dir=off', 'metacopy=off'];
 
 const rootSource = (root: RootDescription): RootSource => ({ kind: 'overlay', ...root, options: overlayOptions });
 
+/** Of images, by the layer below the container's own: layers never change. */
+const imageUserFiles = new Map<string, UserFiles>();
+const imageUserFilesLimit = 100;
+
+/** A container that has no /etc of its own sees its image's, which needs no second look. */
 function userFiles(context: EngineContext, root: RootDescription): UserFiles {
+  if (existsSync(join(root.upperDir, 'etc'))) return readUserFiles(context, root);
+  const image = root.lowerDirs[0] ?? '';
+  const known = imageUserFiles.get(image);
+  if (known) return known;
+  const files = readUserFiles(context, root);
+  if (imageUserFiles.size >= imageUserFilesLimit) imageUserFiles.clear();
+  imageUserFiles.set(image, files);
+  return files;
+}
+
+function readUserFiles(context: EngineContext, root: RootDescription): UserFiles {
   const text = (path: string) => Buffer.from(context.readFileInRoot(root, path) ?? []).toString('utf8');
   return { passwd: text('/etc/passwd'), group: text('/etc/group') };
 }

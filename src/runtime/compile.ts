@@ -117,6 +117,7 @@ function compileHost(input: CompileInput, namespaces: Namespaces): Operation[] {
       file: 'gid_map',
       data: idMapLines(linux.gidMappings),
     }),
+    ...compileRlimits(process),
     ...(score === (input.inheritedOomScoreAdj ?? 0)
       ? []
       : [op('writeProcess', 'how soon it goes when memory is short', { file: 'oom_score_adj', data: String(score) })]),

@@ -2,6 +2,16 @@
  * The OCI runtime configuration, as far as Linux containers use it (runtime-spec 1.2, `config.json`). Field names are the
  * specification's. `runtime/compile.ts` turns it into a plan.
  */
+import type { CgroupResources, DeviceRule, Throttle } from '../linux/cgroup/resources.ts';
+import type { Seccomp } from '../linux/seccomp/types.ts';
+
+// What the kernel's side takes as it is.
+export type OciResources = CgroupResources;
+export type OciDeviceRule = DeviceRule;
+export type OciThrottle = Throttle;
+/** `engine/` resolves Docker's profile format (includes, excludes, archMap) to this. */
+export type OciSeccomp = Seccomp;
+
 export interface OciConfig {
   readonly ociVersion: string;
   readonly root: { readonly path: string; readonly readonly?: boolean };
@@ -86,65 +96,4 @@ export interface OciDevice {
   readonly fileMode?: number;
   readonly uid?: number;
   readonly gid?: number;
-}
-
-export interface OciDeviceRule {
-  readonly allow: boolean;
-  readonly type?: 'a' | 'c' | 'b';
-  /** Missing is any. */
-  readonly major?: number;
-  readonly minor?: number;
-  readonly access?: string;
-}
-
-export interface OciResources {
-  readonly devices?: readonly OciDeviceRule[];
-  readonly memory?: {
-    readonly limit?: number;
-    readonly reservation?: number;
-    /** Memory and swap together, -1 unlimited. */
-    readonly swap?: number;
-    readonly swappiness?: number;
-    readonly disableOOMKiller?: boolean;
-  };
-  readonly cpu?: {
-    readonly shares?: number;
-    readonly quota?: number;
-    readonly period?: number;
-    readonly realtimeRuntime?: number;
-    readonly realtimePeriod?: number;
-    readonly cpus?: string;
-    readonly mems?: string;
-  };
-  readonly pids?: { readonly limit: number };
-  readonly blockIO?: {
-    readonly weight?: number;
-    readonly weightDevice?: readonly { readonly major: number; readonly minor: number; readonly weight: number }[];
-    readonly throttleReadBpsDevice?: readonly OciThrottle[];
-    readonly throttleWriteBpsDevice?: readonly OciThrottle[];
-    readonly throttleReadIOPSDevice?: readonly OciThrottle[];
-    readonly throttleWriteIOPSDevice?: readonly OciThrottle[];
-  };
-}
-
-export interface OciThrottle {
-  readonly major: number;
-  readonly minor: number;
-  readonly rate: number;
-}
-
-/** As in the runtime specification; `engine/` resolves Docker's profile format (includes, excludes, archMap) to this. */
-export interface OciSeccomp {
-  readonly defaultAction: string;
-  readonly defaultErrnoRet?: number;
-  readonly architectures?: readonly string[];
-  readonly flags?: readonly string[];
-  readonly syscalls?: readonly OciSyscallRule[];
-}
-
-export interface OciSyscallRule {
-  readonly names: readonly string[];
-  readonly action: string;
-  readonly errnoRet?: number;
-  readonly args?: readonly { readonly index: number; readonly value: number; readonly valueTwo?: number; readonly op: string }[];
 }

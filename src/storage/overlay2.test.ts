@@ -174,7 +174,7 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
     const tar = tarOf({ name: 'unique', content: 'digest' });
     const before = layersOnDisk();
     expect(await failureOf(storage.unpack(null, streamOf(tar), `sha256:${'0'.repeat(64)}`))).toContain(
-      'invalid diffID for layer: expected "sha256:000',
+      'invalid diffID for layer 0: expected "sha256:000',
     );
     expect(layersOnDisk()).toEqual(before);
     const [one, two] = await Promise.all([unpack(tar), unpack(tar)]);

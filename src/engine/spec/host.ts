@@ -43,6 +43,8 @@ export interface HostFacts {
   readonly remapped: boolean;
   /** What can be handed on to a container. */
   readonly capabilities: readonly CapabilityName[];
+  /** The kernel has /proc/kcore. */
+  readonly kcore: boolean;
   /** Which of Docker's default sysctls this kernel has. */
   readonly sysctls: ReadonlySet<string>;
   /** Per-CPU paths that tell about other tenants, masked beside the fixed ones. */

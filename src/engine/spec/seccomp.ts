@@ -39,7 +39,7 @@ export function seccompFilter(
     kernelRelease,
   });
   const filter =
-    resolved === undefined ? unconfined : { config: resolved as OciSeccomp, program: assembleSeccomp(resolved) };
+    resolved === undefined ? unconfined : { config: resolved, program: assembleSeccomp(resolved) };
   if (cache.size >= cacheSize) cache.delete(cache.keys().next().value ?? '');
   cache.set(key, filter);
   return filter;

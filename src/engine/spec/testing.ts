@@ -33,6 +33,7 @@ export const ableHost: HostFacts = {
   idmappedMounts: true,
   remapped: false,
   capabilities: capabilityNames,
+  kcore: false,
   sysctls: new Set(['net.ipv4.ping_group_range', 'net.ipv4.ip_unprivileged_port_start']),
   extraMaskedPaths: [],
 };
@@ -44,5 +45,6 @@ export const unableHost: HostFacts = {
   timeNamespaces: false,
   recursiveReadOnly: false,
   idmappedMounts: false,
+  kcore: true,
   sysctls: new Set(),
 };

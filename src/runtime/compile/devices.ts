@@ -38,14 +38,14 @@ const hasOwnDev = (config: OciConfig): boolean =>
  * Makes the nodes and links. The kernel refuses mknod(2) of devices in a user namespace, so there the host's nodes are
  * bound (`remapped`).
  */
-export function compileDevices(config: OciConfig, remapped: boolean): Operation[] {
+export function compileDevices(config: OciConfig, remapped: boolean, hasKcore: boolean): Operation[] {
   if (!hasOwnDev(config)) return [];
   const given = config.linux.devices ?? [];
   const replaced = new Set(given.map(({ path }) => path));
   const devices = [...defaultDevices.filter(({ path }) => !replaced.has(path)), ...given];
   return [
     ...devices.map((device) => (remapped && device.type !== 'p' ? bindNode(device) : makeNode(device))),
-    ...links.map(([path, to]) => op('symlinkIn', 'a name that programs expect', { path, to })),
+    ...links.filter(([path]) => hasKcore || path !== '/dev/core').map(([path, to]) => op('symlinkIn', 'a name that programs expect', { path, to })),
   ];
 }
 

@@ -21,12 +21,13 @@ export function compileInit(input: CompileInput, namespaces: Namespaces, mounts:
   return [
     ...(namespaces.user.kind === 'new' ? [op('sync', 'its ids are mapped from outside', {})] : joinCgroups(cgroup)),
     ...ownOomScore(input, namespaces, process),
-    ...enterNamespaces(namespaces),
+    // Here the limits may still be raised; with a new user namespace the shim sets them from outside.
+    ...(namespaces.user.kind === 'join' ? compileRlimits(process) : []),
+    ...enterNamespaces(namespaces, openRoot(input, namespaces)),
     op('sessionKeyring', "none of the engine's keys", { value: `_ses.${id}` }),
     op('setsid', 'a session of its own', {}),
-    ...openRoot(input, namespaces),
     ...mounts,
-    ...compileDevices(config, isRemapped(namespaces)),
+    ...compileDevices(config, isRemapped(namespaces), input.hasKcore === true),
     ...(process.cwd === '/'
       ? []
       : [
@@ -45,7 +46,7 @@ export function compileInit(input: CompileInput, namespaces: Namespaces, mounts:
     ...(namespaces.network.kind === 'new'
       ? [op('netlink', 'the loopback interface is up', { messages: loopbackMessages })]
       : []),
-    ...compileRlimits(process),
+    ...(isRemapped(namespaces) ? [] : compileRlimits(process)),
     ...(process.terminal === true ? [] : [stdio(process)]),
     ...compilePrivileges(process, seccompProgram),
   ];
@@ -54,14 +55,18 @@ export function compileInit(input: CompileInput, namespaces: Namespaces, mounts:
 export const joinCgroups = (cgroup: CgroupLayout): Operation[] =>
   cgroup.joins.map(({ path }) => op('joinCgroup', 'its limits hold from here on', { path }));
 
-/** In a user namespace the process becomes its root at once: ids that are not mapped can own no file. */
-function enterNamespaces(namespaces: Namespaces): Operation[] {
+/**
+ * Namespaces, and `root` opened in them. In a user namespace the process becomes its root before it makes anything: ids
+ * that are not mapped can own no file. But not before it has opened the container's root: the directories above that
+ * let only the host's root pass, which it is until then.
+ */
+function enterNamespaces(namespaces: Namespaces, root: readonly Operation[]): Operation[] {
   const becomeRoot = op('setuser', 'root of its user namespace', { uid: 0, gid: 0, groups: [], setgroups: 1 });
   switch (namespaces.user.kind) {
     case 'host':
-      return initNamespaces(namespaces);
+      return [...initNamespaces(namespaces), ...root];
     case 'new':
-      return [becomeRoot, ...initNamespaces(namespaces)];
+      return [...root, becomeRoot, ...initNamespaces(namespaces)];
     case 'join': {
       // What clone makes belongs to the host's user namespace: here they are made after that of the container is
       // joined.
@@ -74,8 +79,9 @@ function enterNamespaces(namespaces: Namespaces): Operation[] {
       const cgroup = namespaces.cgroup.kind === 'new' ? namespaceFlag('cgroup') : 0n;
       return [
         ...joins,
-        becomeRoot,
         op('unshare', 'namespaces of its own, owned by that user namespace', { flags: flags | cgroup }),
+        ...root,
+        becomeRoot,
       ];
     }
   }

@@ -15,6 +15,8 @@ export interface CompileInput {
   readonly hostMounts?: readonly HostMount[];
   /** oom_score_adj that the shim begins with; 0 unless the engine itself runs with another. */
   readonly inheritedOomScoreAdj?: number;
+  /** The kernel has /proc/kcore (CONFIG_PROC_KCORE); without it /dev/core would lead nowhere. */
+  readonly hasKcore?: boolean;
 }
 
 /** A file system mounted at a host path, which is made if it is not there. */

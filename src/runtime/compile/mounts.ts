@@ -111,7 +111,8 @@ function compileMount(mount: OciMount, context: MountContext): CompiledMounts {
     };
   }
   const shifted = options.idmap !== 'none' && context.userNamespaceSlot !== undefined;
-  if (!shifted && !options.copyUp) {
+  // What only the host's root can reach, the root of a user namespace cannot: the shim opens it.
+  if (context.userNamespaceSlot === undefined && !options.copyUp) {
     return {
       prepare: [],
       init: [op('mountIn', reason, { ...common, type: 'bind', source: mount.source ?? '', slot: -1, options: [] })],
@@ -122,7 +123,9 @@ function compileMount(mount: OciMount, context: MountContext): CompiledMounts {
     'openTree',
     shifted
       ? "the same files, with their owners shifted to the container's ids"
-      : 'a volume, to be filled from the image',
+      : options.copyUp
+        ? 'a volume, to be filled from the image'
+        : 'opened from outside of the user namespace',
     {
       slot,
       path: mount.source ?? '',

@@ -26,7 +26,8 @@ interface FieldTypes {
 /** The TypeScript value that a field table describes. */
 export type FieldValues<F extends Fields> = { readonly [K in keyof F]: FieldTypes[F[K]] };
 
-const FIRST_SIZE = 16 * 1024;
+/** Holds the launch of an ordinary container. */
+const FIRST_SIZE = 32 * 1024;
 
 /** A growing buffer with one method per field kind. */
 export class Writer {
@@ -55,7 +56,9 @@ export class Writer {
   string(value: string): void {
     const at = this.#length;
     this.u32(0);
-    this.#buffer.writeUInt32LE(this.#terminated(value) - 1, at);
+    // First the text: it may move the buffer.
+    const bytes = this.#terminated(value);
+    this.#buffer.writeUInt32LE(bytes - 1, at);
   }
 
   strings(values: readonly string[]): void {

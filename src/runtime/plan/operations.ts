@@ -136,7 +136,7 @@ export const operations = {
   // ---- identity and privileges ----------------------------------------------------------------------------------------
   sethostname: { code: 50, fields: { value: 'string' } },
   setdomainname: { code: 51, fields: { value: 'string' } },
-  /** prlimit(2); RLIM_INFINITY is 2^64-1. */
+  /** prlimit(2), in the host section of the new process; RLIM_INFINITY is 2^64-1. */
   setrlimit: { code: 52, fields: { resource: 'u32', soft: 'u64', hard: 'u64' } },
   umask: { code: 53, fields: { mask: 'u32' } },
   /** Drops every capability not in `keep` from the bounding set. */

@@ -81,5 +81,6 @@ export const limits = {
   expectMs: 10_000,
 } as const;
 
-/** A client of a process's output that takes nothing for this long is let go, so that it never stops the process for ever. */
-export const defaultStallMs = 10_000;
+/** A client of a process's output that takes nothing for this long is let go, so that it never stops the process for ever. Long
+ * enough for somebody who reads `docker run … | less`. */
+export const defaultStallMs = 300_000;
