@@ -2,6 +2,7 @@
 #include "rootpath.h"
 #include "sys.h"
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 static int set_attributes(int mount, uint64_t attributes, bool recursive)
 {
@@ -163,6 +164,49 @@ static int attach(struct runner *run, const struct op_mount_in *op, int tree, in
   return about(run, op->target, error);
 }
 
+static bool is_procfs(int fd)
+{
+  struct statfs fs;
+  return fstatfs(fd, &fs) == 0 && fs.f_type == MAGIC_PROC;
+}
+
+/* Files of /proc that tools such as lxcfs replace, and that no security decision reads (runc's list). */
+static bool may_cover(const char *path)
+{
+  static const char *const harmless[] = {
+    "cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo", "net/dev",
+    "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled",
+  };
+  for (size_t i = 0; i < ARRAY_LENGTH(harmless); i++)
+    if (strcmp(path, harmless[i]) == 0)
+      return true;
+  return false;
+}
+
+/* Looked at before anything is made: a path that says itself that it is inside /proc. */
+static bool names_proc_file(const char *target)
+{
+  return strncmp(target, "/proc/", 6) == 0 && target[6] != 0;
+}
+
+/*
+ * What covers files of the container's /proc could fake what is written to and read from there on behalf of the container
+ * (CVE-2019-16884): refused, by whatever name it is reached. `tree` is what is to be mounted, -1 when it is not made yet.
+ */
+static int check_proc(struct runner *run, const struct op_mount_in *op, int tree, int target)
+{
+  if (strcmp(op->target, "/proc") == 0)
+    return tree < 0 ? (strcmp(op->type, "proc") == 0 ? 0 : -EXDEV) : is_procfs(tree) ? 0 : -EXDEV;
+  if (!is_procfs(target) || (names_proc_file(op->target) && may_cover(op->target + 6)))
+    return 0;
+  /* Another procfs, bound somewhere else, may be covered: it is not what we use. */
+  CLOSE int proc = root_open(run, "/proc", O_PATH | O_DIRECTORY);
+  struct stat own, other;
+  if (proc < 0 || fstat(proc, &own) < 0 || fstat(target, &other) < 0)
+    return -EXDEV;
+  return own.st_dev == other.st_dev ? -EXDEV : 0;
+}
+
 int do_mount_in(struct runner *run, const struct op_mount_in *op)
 {
   bool optional = (op->flags & MOUNT_IN_OPTIONAL) != 0, existed = false;
@@ -180,9 +224,14 @@ int do_mount_in(struct runner *run, const struct op_mount_in *op)
     if (tree < 0)
       return tree;
   }
+  if (names_proc_file(op->target) && !may_cover(op->target + 6))
+    return about(run, op->target, -EXDEV);
   target = open_target(run, op->target, tree < 0 || is_directory(tree), &existed);
   if (target < 0)
     return about(run, op->target, target);
+  int refused = check_proc(run, op, tree, target);
+  if (refused < 0)
+    return about(run, op->target, refused);
   if (tree < 0) {
     tree = new_file_system(run, op, existed && (op->flags & MOUNT_IN_COPY_TARGET_MODE) ? target : -1);
     if (tree == -ENODEV && optional)

@@ -7,7 +7,7 @@
 #include "protocol.h"
 #include <limits.h>
 
-#define SLOTS 64
+#define SLOTS 256
 #define NAMESPACE_KINDS 5
 #define JOINS 16
 

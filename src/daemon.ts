@@ -12,6 +12,7 @@ import { createContainerService } from './engine/container-service.ts';
 import type { EngineContext, Logger } from './engine/context.ts';
 import { type DaemonOptions, defaultExecRoot } from './engine/daemon-options.ts';
 import type { Engine } from './engine/engine.ts';
+import { Disposal } from './engine/disposal.ts';
 import { EventBus } from './engine/events.ts';
 import { createIdleTrim } from './engine/idle.ts';
 import { createImageEndpoints } from './engine/image-endpoints.ts';
@@ -55,7 +56,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
     volumes: createVolumeService(context),
   };
   const idle = createIdleTrim();
-  const server = createApiServer({ engine, logger, version, onRequest: idle.busy });
+  const server = createApiServer({ engine, logger, version, onRequest: () => idle.busy() });
   await seed(context);
   warmUp(context);
   await reconcile(context);
@@ -66,6 +67,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   logger.info('listening', { hosts: options.hosts.join(' '), dataRoot: settings.dataRoot });
   await ended();
   await server.close();
+  await context.disposal.settled();
   context.cgroups.release();
   if (options.pidfile !== undefined) rmSync(options.pidfile, { force: true });
   process.exit(0);
@@ -112,6 +114,7 @@ function createContext(settings: EngineSettings, logger: Logger): EngineContext 
     registry,
     storage,
     events: new EventBus(),
+    disposal: new Disposal(logger),
     execs: new Map(),
     images: createImageService({ dataRoot: settings.dataRoot, database, storage, layersInUse }),
     volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database)),

@@ -8,6 +8,7 @@ import type { DeviceSource } from './spec/build.ts';
 import type { HostFacts } from './spec/host.ts';
 import type { ContainerRegistry } from './container-registry.ts';
 import type { ContainerExec } from './container-exec.ts';
+import type { Disposal } from './disposal.ts';
 import type { EngineSettings } from './settings.ts';
 import type { EventBus } from './events.ts';
 
@@ -28,6 +29,7 @@ export interface EngineContext {
   readonly images: ImageService;
   readonly storage: StorageDriver;
   readonly volumes: LocalVolumes;
+  readonly disposal: Disposal;
   readonly launcher: Launcher;
   readonly cgroups: CgroupDriver;
   /** What was found of the host at start. */

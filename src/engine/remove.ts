@@ -21,8 +21,6 @@ export async function removeContainer(context: EngineContext, container: Contain
     container.cancelRestart?.();
     if (isAlive(container.state)) await killAndWait(context, container);
     await container.shim?.released;
-    markDead(context, container);
-    await removeFiles(context, container);
   } catch (cause) {
     container.removing = false;
     markDead(context, container);
@@ -33,10 +31,11 @@ export async function removeContainer(context: EngineContext, container: Contain
     });
   }
   forget(context, container);
+  context.disposal.add(container.id, () => removeFiles(context, container));
   if (options.volumes) context.volumes.removeAnonymous(container.record.mounts.flatMap((mount) => (mount.Type === 'volume' ? mount.Name ?? [] : [])), inUse(context));
 }
 
-/** Before its files go: a daemon that starts after a crash in the middle finishes the removal, and never starts what is left. */
+/** Whatever stopped the removal, it is never started again; the next `rm` or the next daemon finishes it. */
 function markDead(context: EngineContext, container: Container): void {
   container.record.state = { ...endedOf(container.state), status: 'dead' };
   context.registry.saveIfPossible(container);

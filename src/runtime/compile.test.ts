@@ -19,10 +19,10 @@ test('an ordinary container: the whole shape', () => {
   expect(plan.host).toEqual([]);
   expect(names(plan.init).filter((name) => !['mountIn', 'mknodIn', 'symlinkIn', 'joinCgroup'].includes(name))).toEqual([
     'unshare',
-    'sessionKeyring',
-    'setsid',
     'setPropagation',
     'openRoot',
+    'sessionKeyring',
+    'setsid',
     'mkdirIn',
     'writeFile',
     'readonlyPaths',

@@ -132,8 +132,14 @@ function executableFailure(command: string, number: number): string {
   return `exec ${command}: ${why}`;
 }
 
-/** move_mount(2) says EINVAL where mount(2) says ENOTDIR: a file cannot cover a directory, nor a directory a file. */
-function mountReason({ type }: Extract<Operation, { name: 'mountIn' }>, number: number): string {
+/**
+ * move_mount(2) says EINVAL where mount(2) says ENOTDIR: a file cannot cover a directory, nor a directory a file. EXDEV
+ * is the helper's own word for what would cover /proc.
+ */
+function mountReason({ type, source, target }: Extract<Operation, { name: 'mountIn' }>, number: number): string {
+  if (number === errno.EXDEV && target === '/proc')
+    return `${quote(source)} cannot be mounted to ${quote(target)} because it is not of type proc`;
+  if (number === errno.EXDEV) return `${quote(target)} cannot be mounted because it is inside /proc`;
   return errnoText((type === 'bind' || type === 'slot') && number === errno.EINVAL ? errno.ENOTDIR : number);
 }
 

@@ -1,5 +1,4 @@
 /** Giving memory back when there is nothing to do: madvise(2) on the executable's code, and a full garbage collection. */
-import type { Pointer } from 'bun:ffi';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { bindLibc } from './libc.ts';
 
@@ -18,7 +17,7 @@ export function dropCode(): void {
     const match = /^([0-9a-f]+)-([0-9a-f]+) r-xp \S+ \S+ \d+\s+(.*)$/.exec(line);
     if (match?.[3] !== executable) continue;
     const [start, end] = [parseInt(match[1] ?? '0', 16), parseInt(match[2] ?? '0', 16)];
-    libc.madvise(start as Pointer, end - start, madvDontneed);
+    libc.madvise(start, end - start, madvDontneed);
   }
 }
 

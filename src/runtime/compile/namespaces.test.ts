@@ -20,13 +20,15 @@ test('a user namespace: maps from outside, root at once, shifted layers, bound d
     'joinCgroup',
     'joinCgroup',
     'openTree',
+    'openTree',
+    'openTree',
     'mkdir',
     'attachTree',
     'mount',
     'unmount',
   ]);
   expect(plan.clone.flags & BigInt(cloneFlag.CLONE_NEWUSER)).not.toBe(0n);
-  expect(names(plan.init).slice(0, 3)).toEqual(['sync', 'setuser', 'unshare']);
+  expect(names(plan.init).slice(0, 5)).toEqual(['sync', 'setPropagation', 'openRoot', 'setuser', 'unshare']);
   expect(first(plan.init, 'setuser')).toMatchObject({ uid: 0, gid: 0 });
   expect(
     plan.host.map((operation) => operation.name === 'writeProcess' && `${operation.file}: ${operation.data}`),
@@ -83,7 +85,7 @@ test('a joined user namespace is entered before anything that it must own is mad
   expect(plan.clone.flags).toBe(0n);
   expect(plan.host).toEqual([]);
   const order = names(plan.init);
-  expect(order.slice(order.indexOf('setns'), order.indexOf('setns') + 3)).toEqual(['setns', 'setuser', 'unshare']);
+  expect(order.slice(order.indexOf('setns'), order.indexOf('setns') + 5)).toEqual(['setns', 'unshare', 'setPropagation', 'openRoot', 'setuser']);
   expect(first(plan.init, 'unshare').flags).toBe(BigInt(cloneFlag.CLONE_NEWNS | cloneFlag.CLONE_NEWUTS));
 });
 

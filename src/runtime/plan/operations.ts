@@ -56,7 +56,7 @@ export const operations = {
   /** Loads a BPF_PROG_TYPE_CGROUP_DEVICE program (struct bpf_insn array) and attaches it to a v2 cgroup. */
   deviceFilter: { code: 9, fields: { cgroup: 'string', program: 'bytes' } },
 
-  // ---- mounts prepared on the host's side and handed to the init by slot (0..63) ------------------------------------
+  // ---- mounts prepared on the host's side and handed to the init by slot (0..255) -----------------------------------
   /** Makes a user namespace with these maps (lines as in uid_map) and keeps its descriptor in `slot`. */
   makeUserNamespace: { code: 10, fields: { slot: 'u32', uidMap: 'string', gidMap: 'string' } },
   /**
@@ -98,7 +98,8 @@ export const operations = {
   /**
    * A mount inside the root. `type` is a file system (fsopen(2) with `options`, each `key=value` or `flag`), or `bind`
    * (open_tree of host path `source`), or `slot` (the tree in `slot`). `flags`: see `mountInFlag`. `attributes`: MOUNT_ATTR_*.
-   * `propagation`: MS_* or 0. A missing target is created: a directory, or for a non-directory bind a file.
+   * `propagation`: MS_* or 0. EXDEV: something inside the container's /proc would be covered, or /proc itself by another
+   * file system. A missing target is created: a directory, or for a non-directory bind a file.
    */
   mountIn: {
     code: 31,

@@ -1,0 +1,28 @@
+/**
+ * Deletes what belongs to nothing any more, after its owner has gone from the database and its client has been answered.
+ * A daemon killed in the middle loses nothing: the next one sweeps what no row knows of (reconcile.ts).
+ */
+import type { Logger } from './context.ts';
+
+export class Disposal {
+  readonly #logger: Logger;
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Starts a deletion; a failure is logged, and left to the next start. */
+  add(object: string, remove: () => Promise<void>): void {
+    const done = remove().catch((error: unknown) => {
+      this.#logger.error('cannot delete the files of a container', { object, error: String(error) });
+    });
+    this.#pending.add(done);
+    void done.finally(() => this.#pending.delete(done));
+  }
+
+  /** Settles when everything begun so far is done. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+}
