@@ -117,7 +117,16 @@ int do_unmount(struct runner *run, const struct op_unmount *op)
 {
   if (!on_host(run))
     return -EPERM;
+  /*
+   * The last reference to an overlay writes all dirty files of the file system below it to the disk, which may take long. In
+   * `release` the shim keeps it until it has said that the name is free.
+   */
+  CLOSE int last = -1;
+  if (run->section == SECTION_RELEASE && (op->flags & UNMOUNT_DETACH) != 0 && run->join_count < JOINS)
+    last = open(op->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   int error = result(syscall(SYS_umount2, op->path, op->flags | UNMOUNT_NOFOLLOW));
+  if (error == 0 && last >= 0)
+    run->joins[run->join_count++] = take_fd(&last);
   return error == -EINVAL || error == -ENOENT ? 0 : about(run, op->path, error);
 }
 

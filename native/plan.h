@@ -37,7 +37,7 @@ struct runner {
   char object_text[PATH_MAX];
 
   int slots[SLOTS]; /* trees and user namespaces, by number; -1 when empty */
-  int joins[JOINS]; /* open cgroup files that the new process writes "0" to */
+  int joins[JOINS]; /* prepare: open cgroup files that the new process writes "0" to; release: unmounted file systems */
   int join_count;
   int own_namespaces[NAMESPACE_KINDS]; /* what the shim has to return to after the clone; -1 where it has not moved */
   pid_t child; /* host: the new process */

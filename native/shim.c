@@ -29,15 +29,17 @@ void source_close(struct source *source)
   close_fd(&source->fd);
 }
 
+static struct runner releasing;
+
 void shim_release(void)
 {
-  static struct runner run;
+  struct runner *run = &releasing;
   if (released)
     return;
   released = true;
-  runner_init(&run);
-  run.section = SECTION_RELEASE;
-  section_run_all(&run, &container.release);
+  runner_init(run);
+  run->section = SECTION_RELEASE;
+  section_run_all(run, &container.release);
   /* The name is free before the daemon hears of it: it may start the container again at once. */
   source_close(&listener);
   if (container.socket_path[0] != 0)
@@ -51,6 +53,8 @@ void shim_finish(void)
   finishing = true;
   shim_release();
   send_released();
+  /* What was unmounted goes now, however long that takes. The end of the connections tells the daemon when it has gone. */
+  runner_close(&releasing);
 }
 
 static bool clients_left(void)

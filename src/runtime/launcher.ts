@@ -39,9 +39,17 @@ export function createLauncher(options: LauncherOptions): Launcher {
   const helper = sealHelper(options.helperPath);
   const stallMs = options.stallMs ?? defaultStallMs;
   const socketPath = (id: string) => join(shims, `${id}.sock`);
+  const leaving = new Map<string, Promise<void>>();
+  const left = (id: string) => (gone: Promise<void>) => {
+    leaving.set(id, gone.then(() => void leaving.delete(id)));
+  };
   return {
-    launch: (request, attachments) => launch(helper, socketPath(request.id), stallMs, request, attachments),
-    reconnect: (id) => reconnect(socketPath(id)),
+    launch: async (request, attachments) => {
+      // Two overlays must not have one upper directory: the last run's is on its way out.
+      await leaving.get(request.id);
+      return launch(helper, { path: socketPath(request.id), stallMs, left: left(request.id) }, request, attachments);
+    },
+    reconnect: (id) => reconnect(socketPath(id), left(id)),
     release: (id, operations) => release(helper, socketPath(id), operations),
     readExitRecord,
   };
@@ -95,8 +103,16 @@ function spawnShim(helper: string, name: string, control: number, listener: numb
   }
 }
 
+interface Place {
+  /** Of the shim's socket. */
+  readonly path: string;
+  readonly stallMs: number;
+  /** Told when all that the shim held is free by name; the promise settles when the shim is gone, and its overlay with it. */
+  readonly left: (gone: Promise<void>) => void;
+}
+
 async function launch(
-  helper: string, path: string, stallMs: number, request: LaunchRequest, attachments: readonly AttachOptions[],
+  helper: string, { path, stallMs, left }: Place, request: LaunchRequest, attachments: readonly AttachOptions[],
 ): Promise<{ shim: Shim; streams: readonly Socket[] }> {
   const message = encodeMessage('launch', {
     request: 1,
@@ -117,9 +133,16 @@ async function launch(
   const streams = attachments.map((options) => attachStream(path, '', options));
   const shimPid = spawnShim(helper, request.id.slice(0, 12), theirs, listener);
   let shim: RemoteShim | undefined;
+  const gone = Promise.withResolvers<void>();
   const connection = new ControlConnection(ours, {
-    onEvent: (event) => shim?.onEvent(event),
-    onClose: () => shim?.onClose(),
+    onEvent: (event) => {
+      if (event.kind === 'released') left(gone.promise);
+      shim?.onEvent(event);
+    },
+    onClose: () => {
+      gone.resolve();
+      shim?.onClose();
+    },
   });
   const launched = connection.answer(connection.nextRequest(), (answer) => {
     if (answer?.kind === 'started') {
@@ -127,7 +150,7 @@ async function launch(
       return { shim, streams };
     }
     for (const stream of streams) stream.destroy();
-    connection.close();
+    left(gone.promise);
     if (answer?.kind === 'failed') throw launchErrorOf(answer, request.plan);
     throw systemError('the shim ended before the container was started', { operation: 'launch', object: request.id });
   });
@@ -135,7 +158,7 @@ async function launch(
   return launched;
 }
 
-async function reconnect(path: string): Promise<Shim | undefined> {
+async function reconnect(path: string, left: Place['left']): Promise<Shim | undefined> {
   let fd: number;
   try {
     fd = connectUnix(path);
@@ -147,14 +170,17 @@ async function reconnect(path: string): Promise<Shim | undefined> {
   writeSync(fd, encodeMessage('control', {}));
   return new Promise((resolve) => {
     let shim: RemoteShim | undefined;
+    const gone = Promise.withResolvers<void>();
     const connection = new ControlConnection(fd, {
       onEvent: (event) => {
+        if (event.kind === 'released') left(gone.promise);
         if (event.kind !== 'hello') return shim?.onEvent(event);
         shim = new RemoteShim(connection, { socketPath: path, exitRecordPath: event.exitRecordPath, shimPid: event.shimPid, pid: event.pid });
         for (const [index, id] of event.execIds.entries()) shim.adoptExec(id, event.execPids[index] ?? 0);
         resolve(shim);
       },
       onClose: () => {
+        gone.resolve();
         shim?.onClose();
         resolve(undefined);
       },

@@ -100,7 +100,7 @@ export interface ExecProcess extends ShimProcess {
 
 export interface Shim extends ShimProcess {
   readonly shimPid: number;
-  /** Settles when the release section has been executed and the shim is gone: mounts and cgroups are free. */
+  /** Settles when the release section has been executed: the names of mounts and cgroups are free. The launcher itself waits for what has no name any more. */
   readonly released: Promise<void>;
   exec(request: ExecRequest): Promise<ExecProcess>;
   /** Running execs that the shim knows; after a restart of the daemon also those that ended before it came back. */
