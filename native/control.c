@@ -49,7 +49,9 @@ static bool send_to_all(const struct writer *w, uint32_t type)
 
 void send_started(struct process *p)
 {
-  SEND(p->requester, started, REPLY_STARTED, p->request, (uint32_t)p->pid);
+  char now[TIMESTAMP_LENGTH + 1] = { 0 };
+  timestamp_now(now);
+  SEND(p->requester, started, REPLY_STARTED, p->request, (uint32_t)p->pid, now);
   p->requester = NULL;
 }
 

@@ -39,13 +39,12 @@ int do_rmdir(struct runner *run, const struct op_rmdir *op)
 }
 
 /*
- * One write(2): the kernel's files take a value in one piece. A path below /proc must lead to a procfs, so that no mount over
+ * For one write(2): the kernel's files take a value in one piece. A path below /proc must lead to a procfs, so that no mount over
  * it can turn the write into one to another file (CVE-2025-52881, CVE-2019-16884).
  */
-static int write_file(const char *path, const char *data, int flags, mode_t mode, bool *found)
+static int open_file(const char *path, int flags, mode_t mode)
 {
   CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | flags, mode);
-  *found = fd >= 0;
   if (fd < 0)
     return -errno;
   if (strncmp(path, "/proc/", 6) == 0) {
@@ -55,6 +54,11 @@ static int write_file(const char *path, const char *data, int flags, mode_t mode
     if (fs.f_type != MAGIC_PROC)
       return -EXDEV;
   }
+  return take_fd(&fd);
+}
+
+static int write_value(int fd, const char *data)
+{
   size_t size = strlen(data);
   ssize_t written = write(fd, data, size);
   if (written < 0)
@@ -62,17 +66,33 @@ static int write_file(const char *path, const char *data, int flags, mode_t mode
   return (size_t)written == size ? 0 : -EIO;
 }
 
+static int write_file(const char *path, const char *data)
+{
+  CLOSE int fd = open_file(path, 0, 0);
+  return fd < 0 ? fd : write_value(fd, data);
+}
+
 int do_write_file(struct runner *run, const struct op_write_file *op)
 {
-  bool found;
   if (!on_host(run))
     return -EPERM;
-  return about(run, op->path, write_file(op->path, op->data, op->create ? O_CREAT | O_TRUNC : 0, op->mode, &found));
+  if (op->create || run->section != SECTION_PREPARE) {
+    CLOSE int fd = open_file(op->path, op->create ? O_CREAT | O_TRUNC : 0, op->mode);
+    return about(run, op->path, fd < 0 ? fd : write_value(fd, op->data));
+  }
+  /* A dozen rules go to `devices.allow` one after the other. */
+  if (run->written_fd < 0 || strcmp(run->written, op->path) != 0) {
+    close_fd(&run->written_fd);
+    run->written = op->path;
+    run->written_fd = open_file(op->path, 0, 0);
+    if (run->written_fd < 0)
+      return about(run, op->path, run->written_fd);
+  }
+  return about(run, op->path, write_value(run->written_fd, op->data));
 }
 
 int do_write_process(struct runner *run, const struct op_write_process *op)
 {
-  bool found;
   if (run->section != SECTION_HOST || strchr(op->file, '/') != NULL)
     return -EINVAL;
   /* The process is the shim's child and not yet reaped, so the number cannot be another's. */
@@ -81,7 +101,7 @@ int do_write_process(struct runner *run, const struct op_write_process *op)
   text_number(&path, (uint64_t)run->child, 1);
   text_add(&path, "/");
   text_add(&path, op->file);
-  return about(run, run->object_text, write_file(run->object_text, op->data, 0, 0, &found));
+  return about(run, run->object_text, write_file(run->object_text, op->data));
 }
 
 int do_join_cgroup(struct runner *run, const struct op_join_cgroup *op)
@@ -170,12 +190,11 @@ int do_kill_cgroup(struct runner *run, const struct op_kill_cgroup *op)
 {
   if (!on_host(run))
     return -EPERM;
-  bool found;
   struct text path = TEXT(run->object_text);
   text_add(&path, op->path);
   char *end = path.at;
   text_add(&path, "/cgroup.kill"); /* v2, since 5.14: all at once, no fork can escape */
-  if (write_file(run->object_text, "1", 0, 0, &found) == 0)
+  if (write_file(run->object_text, "1") == 0)
     return 0;
   path.at = end;
   text_add(&path, "/cgroup.procs");

@@ -244,19 +244,28 @@ int do_mount_in(struct runner *run, const struct op_mount_in *op)
 
 /*
  * The device that hides files. It must be the real one: an image, or a container racing with the start of another one that
- * shares its mounts, could have put a link or another file there (CVE-2025-31133). The host's, as long as it is in view.
+ * shares its mounts, could have put a link or another file there (CVE-2025-31133). Looked at by descriptor, which stays what
+ * it is.
  */
-static int open_null(struct runner *run)
+static int checked_null(int fd)
 {
-  CLOSE int fd = on_host(run) ? open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC) : root_open(run, "/dev/null", O_PATH | O_NOFOLLOW);
+  CLOSE int null = fd;
   struct stat st;
-  if (fd < 0)
-    return on_host(run) ? -errno : fd;
-  if (fstat(fd, &st) < 0)
-    return -errno;
+  if (null < 0 || fstat(null, &st) < 0)
+    return null < 0 ? null : -errno;
   if (!S_ISCHR(st.st_mode) || st.st_rdev != device_number(1, 3))
     return -ENODEV;
-  return take_fd(&fd);
+  return take_fd(&null);
+}
+
+/* The container's own, or the host's where an image or a bind has put something else there. */
+static int open_null(struct runner *run)
+{
+  int own = checked_null(root_open(run, "/dev/null", O_PATH | O_NOFOLLOW));
+  if (own >= 0 || !on_host(run))
+    return own;
+  int host = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  return checked_null(host < 0 ? -errno : host);
 }
 
 /*

@@ -6,6 +6,8 @@ void runner_init(struct runner *run)
   memset(&run->slots, 0xff, sizeof run->slots);
   memset(&run->own_namespaces, 0xff, sizeof run->own_namespaces);
   run->join_count = 0;
+  run->written = "";
+  run->written_fd = -1;
   run->child = 0;
   run->container = run->status = run->root = -1;
   run->progress = NULL;
@@ -22,6 +24,7 @@ void runner_close(struct runner *run)
   for (int i = 0; i < NAMESPACE_KINDS; i++)
     close_fd(&run->own_namespaces[i]);
   run->join_count = 0;
+  close_fd(&run->written_fd);
 }
 
 bool section_read(struct section *section, struct reader *r)

@@ -40,6 +40,8 @@ struct runner {
   int joins[JOINS]; /* prepare: open cgroup files that the new process writes "0" to; release: unmounted file systems */
   int join_count;
   int own_namespaces[NAMESPACE_KINDS]; /* what the shim has to return to after the clone; -1 where it has not moved */
+  const char *written; /* prepare: the file that writeFile has open, as several values in a row often go to one */
+  int written_fd;
   pid_t child; /* host: the new process */
   int container; /* exec: pidfd of the container's first process, else -1 */
 

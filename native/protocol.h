@@ -190,12 +190,14 @@ static inline bool decode_request_control(struct reader *r, struct request_contr
 struct reply_started {
   uint32_t request;
   uint32_t pid;
+  const char *started_at;
 };
 
 static inline void encode_reply_started(struct writer *w, const struct reply_started *v)
 {
   put_u32(w, v->request);
   put_u32(w, v->pid);
+  put_string(w, v->started_at);
 }
 
 struct reply_failed {

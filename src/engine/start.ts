@@ -12,7 +12,6 @@ import { buildLaunchRequest } from './launch-request.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { containerPaths } from './paths.ts';
 import { removeContainer } from './remove.ts';
-import { nowText } from './timestamps.ts';
 
 /** Docker's exit code of a container whose start failed for a reason that is neither 126 nor 127. */
 const exitUnknown = 128;
@@ -37,7 +36,7 @@ export async function startContainer(context: EngineContext, container: Containe
   const attachments = takePendingAttachments(container);
   try {
     const shim = await launch(context, container, attachments);
-    supervise(context, container, shim, nowText());
+    supervise(context, container, shim, shim.startedAt);
   } catch (error) {
     for (const pending of attachments) pending.connect(null);
     throw failedStart(context, container, error);

@@ -16,6 +16,7 @@ import {
   namespacesOf,
   prepareNamespaces,
   type Namespaces,
+  type NamespaceUse,
 } from './compile/namespaces.ts';
 import { MNT_DETACH, op } from './compile/op.ts';
 import { compilePrivileges, compileRlimits } from './compile/privileges.ts';
@@ -99,8 +100,10 @@ const deviceFilter = ({ deviceProgram }: CgroupLayout): Operation[] =>
 
 /** A user namespace may only mount sysfs and mqueue of a network or ipc namespace that is its own. */
 function mountedByShim({ user, network, ipc }: Namespaces): ReadonlySet<string> {
-  if (user.kind !== 'new') return new Set();
-  return new Set([...(network.kind === 'join' ? ['sysfs'] : []), ...(ipc.kind === 'join' ? ['mqueue'] : [])]);
+  if (user.kind === 'host') return new Set();
+  // One that is joined together with its user namespace belongs to that.
+  const isForeign = ({ kind }: NamespaceUse) => kind === 'host' || (kind === 'join' && user.kind === 'new');
+  return new Set([...(isForeign(network) ? ['sysfs'] : []), ...(isForeign(ipc) ? ['mqueue'] : [])]);
 }
 
 /** What only a process outside of the new user namespace may do to the one inside. */

@@ -1,6 +1,6 @@
 /** The launcher and the helper against the real kernel: they need root and a built helper, and say so when they are skipped. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { createLauncher } from './launcher.ts';
@@ -428,6 +428,31 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
     expect(made.record.exitCode).toBe(0);
     await launcher.release('0'.repeat(64), [{ name: 'rmdir', path: directory, reason: 'test' }]);
     expect(existsSync(directory)).toBe(false);
+  });
+
+  test('the next run gets the same upper directory, though the last overlay goes after its release', async () => {
+    const overlay = ['upper', 'work', 'merged'].map((name) => join(sandbox.directory, `again-${name}`));
+    for (const directory of overlay) mkdirSync(directory);
+    const [upper = '', work = '', merged = ''] = overlay;
+    // With an index the kernel refuses (EBUSY) directories that another overlay still has.
+    const data = `lowerdir=${sandbox.root},upperdir=${upper},workdir=${work},index=on`;
+    const options = {
+      prepare: [{ name: 'mount', cwd: '/', source: 'overlay', target: merged, type: 'overlay', flags: 0n, data, reason: 'test' }],
+      release: [{ name: 'unmount', path: merged, flags: 2, reason: 'test' }],
+    } satisfies { prepare: Operation[]; release: Operation[] };
+    number += 1;
+    for (const [command, code] of [['echo x >> /runs', 0], ['[ $(wc -l < /runs) = 1 ]', 0]] as const) {
+      const plan = containerPlan(merged, { argv: ['sh', '-c', command], ...options });
+      const { shim } = await launcher.launch(launchRequest(sandbox, number, plan), []);
+      const { exitCode, finishedAt } = await shim.exited;
+      expect(exitCode).toBe(code);
+      expect(shim.startedAt <= finishedAt).toBe(true);
+      await shim.released;
+      expect(mounts()).toEqual([]);
+      const failing = containerPlan(merged, { argv: ['/nowhere'], ...options });
+      expect((await failureOf(launcher.launch(launchRequest(sandbox, number, failing), []))).failure.errno).toBe(2);
+      expect(mounts()).toEqual([]);
+    }
   });
 
   test('a client that reads nothing holds the process up, then is let go', async () => {

@@ -114,6 +114,33 @@ describe.skipIf(missing !== undefined)(`operations on the root${missing === unde
     expect((await failureOf(shell('true', { mounts: [{ name: 'maskPaths', paths: ['/magic'], ...because }] }))).failure).toMatchObject({ errno: 40, object: '/magic' });
   });
 
+  test('masks are read-only, so that nobody changes a device of the host through them', async () => {
+    const text = await shell('echo x > /proc/keys && echo written; mount | grep -c "/proc/keys .*(ro,nosuid,noexec"');
+    expect(text).toBe('written\n1\n');
+    expect(await shell('mount', { mounts: [{ name: 'maskPaths', paths: ['/tmp'], ...because }] })).toContain('tmpfs on /tmp type tmpfs (ro,');
+  });
+
+  test.each(['/proc/sys/kernel', '/proc/nowhere', '/proc/scsi', '/link/version'])('nothing covers %s', async (target) => {
+    const link = join(sandbox.root, 'link');
+    symlinkSync('proc', link);
+    const mounts = ['tmpfs', 'bind'].map((type) => mountIn({ type, source: '/etc/passwd', target }));
+    for (const mount of mounts) expect((await failureOf(shell('true', { mounts: [mount] }))).failure).toMatchObject({ errno: 18, object: target });
+    rmSync(link);
+  });
+
+  test('some files of /proc may be covered, and /proc only by a procfs', async () => {
+    const file = join(sandbox.directory, 'uptime');
+    writeFileSync(file, 'long\n');
+    expect(await shell('cat /proc/uptime', { mounts: [mountIn({ type: 'bind', source: file, target: '/proc/uptime' })] })).toBe('long\n');
+    expect(await shell('cat /proc/uptime', { mounts: [mountIn({ type: 'proc', target: '/proc' })] })).not.toBe('');
+    expect((await failureOf(shell('true', { mounts: [mountIn({ type: 'tmpfs', target: '/proc' })] }))).failure.errno).toBe(18);
+  });
+
+  test('the host section raises or lowers the limits of the new process', async () => {
+    const limit: Operation = { name: 'setrlimit', resource: 7, soft: 77n, hard: 78n, ...because };
+    expect(await shell('ulimit -n; ulimit -Hn', { host: [limit] })).toBe('77\n78\n');
+  });
+
   test('binds files and directories, read-only if asked', async () => {
     const directory = join(sandbox.directory, 'shared');
     const file = join(sandbox.directory, 'file');

@@ -100,6 +100,8 @@ export interface ExecProcess extends ShimProcess {
 
 export interface Shim extends ShimProcess {
   readonly shimPid: number;
+  /** When the command began to run: RFC 3339 with nanoseconds, UTC, not after its end. Empty for a shim that was found again. */
+  readonly startedAt: string;
   /** Settles when the release section has been executed: the names of mounts and cgroups are free. The launcher itself waits for what has no name any more. */
   readonly released: Promise<void>;
   exec(request: ExecRequest): Promise<ExecProcess>;

@@ -47,7 +47,8 @@ export const requests = {
 
 /** From the shim. */
 export const replies = {
-  started: { type: 64, fields: { request: 'u32', pid: 'u32' } },
+  /** `startedAt`: RFC 3339 with nanoseconds, UTC, and never after the `finishedAt` of the same process. */
+  started: { type: 64, fields: { request: 'u32', pid: 'u32', startedAt: 'string' } },
   /** `section`: see `failedSection`; `index` -1 when it was no operation; `error` is the errno. */
   failed: { type: 65, fields: { request: 'u32', section: 'u32', index: 'i32', error: 'u32', object: 'string' } },
   /** `error` 0 or an errno. */

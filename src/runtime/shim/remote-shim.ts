@@ -18,11 +18,14 @@ export interface ShimFacts {
   readonly exitRecordPath: string;
   readonly shimPid: number;
   readonly pid: number;
+  /** Empty for a shim that was found again. */
+  readonly startedAt: string;
 }
 
 /** The engine's view of one shim over one control connection. */
 export class RemoteShim implements Shim {
   readonly shimPid: number;
+  readonly startedAt: string;
   readonly released: Promise<void>;
   readonly execs: Map<string, ExecProcess> = new Map();
   readonly #facts: ShimFacts;
@@ -35,6 +38,7 @@ export class RemoteShim implements Shim {
   constructor(connection: ControlConnection, facts: ShimFacts) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.shimPid = facts.shimPid;
+    this.startedAt = facts.startedAt;
     this.released = promise;
     this.#release = resolve;
     this.#facts = facts;
