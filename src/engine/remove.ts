@@ -1,6 +1,6 @@
 /** `docker rm`: process, mounts, cgroups, files, names; nothing stays behind. */
 import { conflict, systemError } from '../errors.ts';
-import { removeTree } from '../storage/remove.ts';
+import { discardTree } from '../storage/remove.ts';
 import type { Container } from './container.ts';
 import { endedOf, exitCodeOf, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
@@ -52,7 +52,7 @@ function checkStopped(container: Container, force: boolean): void {
 
 async function removeFiles(context: EngineContext, container: Container): Promise<void> {
   const { directory } = containerPaths(context.settings.dataRoot, container.id);
-  await Promise.all([context.storage.removeRoot(container.id), removeTree(directory)]);
+  await Promise.all([context.storage.removeRoot(container.id), discardTree(directory)]);
 }
 
 function forget(context: EngineContext, container: Container): void {

@@ -25,6 +25,7 @@ const hint =
   'Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
 
 test.each<[string, Operation, number, string, number, string]>([
+  ['covers /proc', { ...bind, target: '/proc/scsi' } as Operation, 18, 'sh', 128, 'error mounting "/etc/passwd" to rootfs at "/proc/scsi": mount src=/etc/passwd, dst=/proc/scsi: "/proc/scsi" cannot be mounted because it is inside /proc: unknown'],
   ['not in PATH', execve, ENOENT, 'foo', 127, 'exec: "foo": executable file not found in $PATH: unknown'],
   ['in PATH, not executable', execve, EACCES, 'foo', 127, 'exec: "foo": executable file not found in $PATH: unknown'],
   ['missing path', execve, ENOENT, '/foo', 127, 'exec: "/foo": stat /foo: no such file or directory: unknown'],

@@ -2,6 +2,7 @@
  * Starts shims, and finds them again. A launch is one spawn and one message: the listener, the control connection and the
  * attachments exist before the shim does, so that nothing is waited for twice.
  */
+import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +11,6 @@ import { connectUnix } from '../linux/ffi/connect.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
 import { sealedMemfd } from '../linux/ffi/memfd.ts';
 import { listenUnix, socketpair } from '../linux/ffi/sockets.ts';
-import { spawnDetached } from '../linux/ffi/spawn.ts';
 import { Writer } from './plan/codec.ts';
 import { encodePlan, writeSection } from './plan/encode.ts';
 import type { Operation } from './plan/operations.ts';
@@ -88,9 +88,15 @@ function isListening(path: string): boolean {
 /** Spawns the helper with its end of a new control connection and `listener`, both of which are closed here; our end remains. */
 function spawnShim(helper: string, name: string, control: number, listener: number): number {
   try {
-    return spawnDetached(helper, ['caisson-shim', name], [control, listener]);
-  } catch (cause) {
-    throw systemError('cannot start the shim', { operation: 'spawn', object: helper, cause });
+    const child = spawn(helper, [name], {
+      argv0: 'caisson-shim',
+      cwd: '/',
+      env: {},
+      stdio: ['ignore', 'ignore', 'ignore', control, listener],
+    });
+    if (child.pid === undefined) throw systemError('cannot start the shim', { operation: 'spawn', object: helper });
+    child.unref();
+    return child.pid;
   } finally {
     closeSync(control);
     closeSync(listener);

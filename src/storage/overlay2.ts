@@ -18,7 +18,7 @@ import type { Digest, LayerInfo, RootDescription, StorageDriver } from './driver
 import { makeInitLayer } from './init-layer.ts';
 import { type LayerRecord, LayerTable } from './layer-table.ts';
 import { lookUp } from './lookup.ts';
-import { removeTree } from './remove.ts';
+import { discardTree, removeTree } from './remove.ts';
 import { replayedSize, replayTar } from './tar-record.ts';
 import { fromByteString } from './tar/entry.ts';
 import { layerParts, unpackLayer } from './unpack.ts';
@@ -132,7 +132,7 @@ export class Overlay2Driver implements StorageDriver {
   }
 
   removeRoot(id: string): Promise<void> {
-    return removeTree(`${this.#roots}/${id}`);
+    return discardTree(`${this.#roots}/${id}`);
   }
 
   #existing(chainId: Digest): LayerRecord {

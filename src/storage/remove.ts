@@ -2,8 +2,9 @@
  * Recursive removal by directory descriptors: no symlink is followed, names may be any bytes, trees may be deeper than
  * a path or the descriptor limit allows.
  */
-import { closeSync, constants, readdirSync } from 'node:fs';
+import { closeSync, constants, readdirSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { openAt, renameAt, rmdirAt, unlinkAt } from '../linux/ffi/files.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
 import { Pace } from './pace.ts';
@@ -26,6 +27,21 @@ export async function removeTree(path: string): Promise<void> {
   const pace = new Pace();
   const steps = removal(-100, Buffer.from(path), undefined);
   while (!steps.next().done) if (pace.due) await pace.breathe();
+}
+
+/**
+ * The same, but the name is gone before the first turn of the event loop: the tree is moved to a hidden name beside it, which whoever
+ * lists the parent at the next start removes if this process does not live to.
+ */
+export async function discardTree(path: string): Promise<void> {
+  const aside = join(dirname(path), `.removed-${basename(path)}`);
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  await removeTree(aside);
 }
 
 /** Most trees need no care, and a thread of the pool removes them in one go while the event loop goes on. */

@@ -187,7 +187,7 @@ test('a remapped container: user namespace, maps, shifted binds; --userns host h
   const spec = build({ Binds: ['/srv:/srv'] }, {}, { remap });
   expect(types(spec)).toContain('user');
   expect(spec.config.linux.uidMappings).toEqual(mapping);
-  expect(mountAt(spec, '/srv')?.options).not.toContain('idmap');
+  expect(mountAt(spec, '/srv')?.options).toContain('idmap');
   expect(mountAt(spec, '/etc/hosts')?.options).toContain('idmap');
   expect(mountAt(spec, '/sys/fs/cgroup')?.options).not.toContain('ro');
   expect(spec.config.linux.sysctl).not.toHaveProperty(['net.ipv4.ping_group_range']);

@@ -109,9 +109,8 @@ function bind(mount: ResolvedMount, input: MountInput): OciMount {
   const { details } = mount;
   const options = [details.recursive ? 'rbind' : 'bind'];
   if (!mount.RW) options.push(readOnlyWord(details.readOnly, input.host));
-  // A volume's files belong to the container's users. What somebody binds belongs to the host's, whom a mapped root is not.
-  const shifted = mount.Type === 'volume' ? idmap(input) : [];
-  options.push(mount.Propagation || 'rprivate', ...shifted, ...(details.copyUp ? ['copyup'] : []));
+  // What somebody binds is for the container's users to use, under the ids they have inside (docs/decisions/0009).
+  options.push(mount.Propagation || 'rprivate', ...idmap(input), ...(details.copyUp ? ['copyup'] : []));
   return { destination: mount.Destination, type: 'bind', source: mount.Source, options };
 }
 
