@@ -21,15 +21,14 @@ import { reconcile } from './engine/reconcile.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import { deviceSource } from './engine/spec/host-devices.ts';
 import { probeHost } from './engine/spec/host-probe.ts';
-import { seccompFilter } from './engine/spec/seccomp.ts';
 import { createSystemService } from './engine/system-service.ts';
 import { readAccountFiles, resolveRemap } from './engine/userns-remap.ts';
 import { createVolumeService } from './engine/volume-service.ts';
+import { warmUp } from './engine/warm-up.ts';
 import { conflict } from './errors.ts';
 import { createImageService } from './images/image-service.ts';
 import { seedBusybox } from './images/seed.ts';
 import { createCgroupDriver } from './linux/cgroup/index.ts';
-import { tweakCapabilities } from './linux/capabilities.ts';
 import { tryLockFile } from './linux/ffi/lock.ts';
 import { checkPrerequisites } from './linux/prerequisites.ts';
 import { createLauncher } from './runtime/launcher.ts';
@@ -58,14 +57,15 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   const idle = createIdleTrim();
   const server = createApiServer({ engine, logger, version, onRequest: () => idle.busy() });
   await seed(context);
-  warmUp(context);
   await reconcile(context);
   for (const host of options.hosts) await server.listen(host);
   if (options.pidfile !== undefined) writeFileSync(options.pidfile, `${process.pid}\n`);
   tellReady();
   idle.busy();
   logger.info('listening', { hosts: options.hosts.join(' '), dataRoot: settings.dataRoot });
-  await ended();
+  const end = ended();
+  await warmUp(context).catch((error: unknown) => logger.warn('cannot warm up', { error: String(error) }));
+  await end;
   await server.close();
   await context.disposal.settled();
   context.cgroups.release();
@@ -131,11 +131,6 @@ function createContext(settings: EngineSettings, logger: Logger): EngineContext 
 function lockDataRoot(dataRoot: string): void {
   if (tryLockFile(join(dataRoot, 'lock'))) return;
   throw conflict(`another daemon is using the data root ${dataRoot}; stop it, or give this one another --data-root and --exec-root`);
-}
-
-/** The first start should not be slower than the others: what is assembled once is assembled before the first request. */
-function warmUp({ host }: EngineContext): void {
-  seccompFilter('', false, tweakCapabilities({}, host.capabilities), host);
 }
 
 /** An empty store gets an image, so that the first command works without a network. */

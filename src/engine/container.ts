@@ -53,6 +53,8 @@ export class Container {
   removing = false;
   /** Cancels the delay of the restart policy. */
   cancelRestart: (() => void) | undefined;
+  /** Settles when mounts and cgroups of the current run are free. Never rejects. */
+  released: Promise<void> = Promise.resolve();
   /** Settles when the exit of the current run has been recorded. */
   exitHandled: Promise<void> = Promise.resolve();
   readonly pendingAttachments = new Set<PendingAttachment>();

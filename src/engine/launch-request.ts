@@ -41,9 +41,12 @@ export function buildLaunchRequest(context: EngineContext, container: Container)
   };
 }
 
-/** What undoes a run whose shim was killed. The namespaces it joined may be gone; releasing needs none of them. */
+/** What undoes a run whose shim was killed: every process of it first. The namespaces it joined may be gone; none is needed. */
 export function releaseSection(context: EngineContext, container: Container): Plan['release'] {
-  return compile(context, container.id, specOf(context, container)).release;
+  const spec = specOf(context, container);
+  const [cgroup] = spec.cgroup.removals;
+  const kill: Plan['release'] = cgroup === undefined ? [] : [{ name: 'killCgroup', reason: 'nothing of it lives on', path: cgroup }];
+  return [...kill, ...compile(context, container.id, spec).release];
 }
 
 const compile = ({ host }: EngineContext, id: string, spec: LaunchSpec): Plan => compileContainer({

@@ -6,10 +6,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExitRecord, Shim } from '../runtime/shim.ts';
 import { removeTree } from '../storage/remove.ts';
+import { releaseAbandoned } from './abandoned.ts';
 import type { Container } from './container.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
-import { releaseSection } from './launch-request.ts';
 import { containerPaths } from './paths.ts';
 import { removeContainer } from './remove.ts';
 import { startsWithDaemon } from './restart-policy.ts';
@@ -46,11 +46,7 @@ function resume(context: EngineContext, container: Container, shim: Shim): void 
 
 /** Its shim is gone. If it was killed, what the plan says about releasing mounts and cgroups has not been done. */
 async function bury(context: EngineContext, container: Container, exit: ExitRecord): Promise<void> {
-  try {
-    await context.launcher.release(container.id, releaseSection(context, container));
-  } catch (error) {
-    context.logger.warn('cannot release what a killed shim left', { container: container.id, error: String(error) });
-  }
+  await releaseAbandoned(context, container);
   handleExit(context, container, exit);
 }
 

@@ -20,7 +20,7 @@ export async function removeContainer(context: EngineContext, container: Contain
   try {
     container.cancelRestart?.();
     if (isAlive(container.state)) await killAndWait(context, container);
-    await container.shim?.released;
+    await container.released;
   } catch (cause) {
     container.removing = false;
     markDead(context, container);

@@ -8,6 +8,7 @@ import type { Container } from './container.ts';
 import { endedOf, exitCodeOf, isAlive, zeroTime } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { recordExit } from './exit.ts';
+import { releaseAbandoned } from './abandoned.ts';
 import { buildLaunchRequest } from './launch-request.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { containerPaths } from './paths.ts';
@@ -32,7 +33,7 @@ export async function startContainer(context: EngineContext, container: Containe
     throw conflict('container is marked for removal and cannot be started');
   }
   // The previous run's mounts and cgroups have the same names: they must be gone first.
-  await container.shim?.released;
+  await container.released;
   const attachments = takePendingAttachments(container);
   try {
     const shim = await launch(context, container, attachments);
@@ -80,7 +81,8 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
   container.shim = shim;
   context.registry.save(container);
   container.exitHandled = shim.exited.then((exit) => handleExit(context, container, exit));
-  void shim.released.then(() => {
+  container.released = shim.released.then(async (how) => {
+    if (how === 'abandoned') await releaseAbandoned(context, container);
     if (container.shim === shim) container.shim = undefined;
   });
 }

@@ -102,8 +102,11 @@ export interface Shim extends ShimProcess {
   readonly shimPid: number;
   /** When the command began to run: RFC 3339 with nanoseconds, UTC, not after its end. Empty for a shim that was found again. */
   readonly startedAt: string;
-  /** Settles when the release section has been executed: the names of mounts and cgroups are free. The launcher itself waits for what has no name any more. */
-  readonly released: Promise<void>;
+  /**
+   * Settles when the release section has been executed: the names of mounts and cgroups are free, and the launcher itself waits for
+   * what has no name any more. `abandoned`: the shim was killed before that, and `Launcher.release` has to do it.
+   */
+  readonly released: Promise<'released' | 'abandoned'>;
   exec(request: ExecRequest): Promise<ExecProcess>;
   /** Running execs that the shim knows; after a restart of the daemon also those that ended before it came back. */
   readonly execs: ReadonlyMap<string, ExecProcess>;

@@ -1,6 +1,6 @@
 /** The daemon is killed while containers run: they go on, and the next daemon knows everything that happened meanwhile. */
 import { describe, expect } from 'bun:test';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Client } from '../support/http.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 
@@ -14,6 +14,33 @@ const crash = async (meanwhile: () => Promise<void> | void = () => undefined): P
 };
 
 const pidOf = async (id: string) => Number(await subject.inspect(id, '{{.State.Pid}}'));
+
+/** The parent of a container's first process. */
+const shimOf = async (id: string) => Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${await pidOf(id)}/status`, 'utf8'))?.[1]);
+
+describe('a killed shim', () => {
+  it('takes its container with it, and leaves nothing', async () => {
+    const id = await subject.output('run', '-d', 'busybox', 'sleep', '1000');
+    const merged = await subject.inspect(id, '{{.GraphDriver.Data.MergedDir}}');
+    process.kill(await shimOf(id), 'SIGKILL');
+    expect(await subject.output('wait', id)).toBe('137');
+    expect(await subject.inspect(id, '{{.State.Status}}')).toBe('exited');
+    expect(await subject.output('start', id)).toBe(id);
+    expect(await subject.inspect(id, '{{.State.Status}}')).toBe('running');
+    await subject.output('rm', '-f', id);
+    expect(existsSync(merged)).toBe(false);
+  });
+
+  it('is missed by a daemon that was dead too', async () => {
+    const id = await subject.output('run', '-d', 'busybox', 'sleep', '1000');
+    const shim = await shimOf(id);
+    await crash(() => {
+      process.kill(shim, 'SIGKILL');
+    });
+    expect(await subject.inspect(id, '{{.State.Status}}')).toBe('exited');
+    await subject.output('rm', id);
+  });
+});
 
 describe('a killed daemon', () => {
   it('leaves containers running, with the same pid', async () => {

@@ -26,17 +26,17 @@ export interface ShimFacts {
 export class RemoteShim implements Shim {
   readonly shimPid: number;
   readonly startedAt: string;
-  readonly released: Promise<void>;
+  readonly released: Promise<'released' | 'abandoned'>;
   readonly execs: Map<string, ExecProcess> = new Map();
   readonly #facts: ShimFacts;
   readonly #connection: ControlConnection;
   readonly #process: RemoteProcess;
   readonly #running = new Map<string, RemoteProcess>();
   readonly #adopted = new Set<string>();
-  readonly #release: () => void;
+  readonly #release: (how: 'released' | 'abandoned') => void;
 
   constructor(connection: ControlConnection, facts: ShimFacts) {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<'released' | 'abandoned'>();
     this.shimPid = facts.shimPid;
     this.startedAt = facts.startedAt;
     this.released = promise;
@@ -88,7 +88,7 @@ export class RemoteShim implements Shim {
 
   /** What the shim says on its own. */
   onEvent(event: ShimEvent): void {
-    if (event.kind === 'released') this.#release();
+    if (event.kind === 'released') this.#release('released');
     if (event.kind !== 'exited') return;
     const record = exitRecordOf(event);
     if (event.target === '') return this.#process.end(record);
@@ -103,7 +103,7 @@ export class RemoteShim implements Shim {
     for (const process of this.#running.values()) process.end(killedWithShim());
     this.#running.clear();
     this.execs.clear();
-    this.#release();
+    this.#release('abandoned');
   }
 
   #attachExec(id: string, options: AttachOptions): Socket {
