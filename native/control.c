@@ -150,6 +150,7 @@ static void request_launch(struct connection *c, struct reader *r)
     && copy_text(container.socket_path, sizeof container.socket_path, launch.socket_path)
     && keep_release(&plan.release);
   container.stall_ms = launch.stall_ms;
+  shim_show(container.id);
   int error = fits ? 0 : -ENAMETOOLONG;
   if (error == 0 && launch.log_path[0] != 0)
     error = log_open(launch.log_path, launch.log_max_size, launch.log_max_files);

@@ -11,5 +11,5 @@ int main(int argc, char **argv)
     return init_main(argv + 2);
   if (strcmp(name, "docker-init") == 0)
     return init_main(argv + 1);
-  return shim_main();
+  return shim_main(argc > 1 ? argv[1] : NULL);
 }

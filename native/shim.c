@@ -1,5 +1,6 @@
 /* The shim's life: what it is born with, its one loop, and how it ends. */
 #include "shim.h"
+#include <sys/un.h>
 #include "modes.h"
 #include "sys.h"
 #include <signal.h>
@@ -76,6 +77,16 @@ static bool is_abandoned(void)
   return true;
 }
 
+/* The name it was bound to: nobody will connect to it any more. A name too long to be bound was reached through a descriptor. */
+static void remove_socket(void)
+{
+  struct sockaddr_un address;
+  socklen_t size = sizeof address - 1;
+  memset(&address, 0, sizeof address);
+  if (syscall(SYS_getsockname, FD_LISTENER, &address, &size) == 0 && strncmp(address.sun_path, "/proc/", 6) != 0)
+    unlink(address.sun_path);
+}
+
 /* Milliseconds until something has to be done without an event; -1 for never. */
 static int next_timeout(void)
 {
@@ -104,8 +115,12 @@ static _Noreturn void loop(void)
   while (!finishing || clients_left()) {
     struct epoll_event event;
     int timeout = next_timeout();
-    if ((finishing && !clients_left()) || is_abandoned())
+    if (finishing && !clients_left())
       break;
+    if (is_abandoned()) {
+      remove_socket();
+      break;
+    }
     /* One event at a time: handling one may close the source of another, which then is no longer reported. */
     int count = epoll_wait(epoll_fd, &event, 1, timeout);
     if (count == 0 && timeout >= 1000)
@@ -140,8 +155,17 @@ static void detach(void)
     _exit(1);
 }
 
-int shim_main(void)
+static char *title;
+
+void shim_show(const char *id)
 {
+  for (char *at = title; at != NULL && *at != 0 && *id != 0; at++, id++)
+    *at = *id;
+}
+
+int shim_main(char *shown)
+{
+  title = shown;
   struct stat st;
   if (fstat(FD_CONTROL, &st) < 0 || !S_ISSOCK(st.st_mode) || fstat(FD_LISTENER, &st) < 0 || !S_ISSOCK(st.st_mode)) {
     static const char usage[] = "caisson-shim is started by caisson: it expects sockets on descriptors 3 and 4\n";

@@ -68,6 +68,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   await end;
   await server.close();
   await context.disposal.settled();
+  context.launcher.close();
   context.cgroups.release();
   if (options.pidfile !== undefined) rmSync(options.pidfile, { force: true });
   process.exit(0);

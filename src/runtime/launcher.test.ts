@@ -1,6 +1,6 @@
 /** The launcher and the helper against the real kernel: they need root and a built helper, and say so when they are skipped. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { createLauncher } from './launcher.ts';
@@ -96,6 +96,7 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
   });
 
   afterAll(() => {
+    launcher.close();
     const left = mounts();
     const sockets = readdirSync(join(sandbox.execRoot, 'shims'));
     sandbox.remove();
@@ -422,6 +423,20 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
     expect(await launcher.reconnect(number.toString(16).padStart(64, '0'))).toBeUndefined();
   });
 
+  test('keeps a shim ready, and makes do when it is gone', async () => {
+    const spare = () => readdirSync(join(sandbox.execRoot, 'shims')).filter((name) => name.startsWith('spare-'));
+    await run(['true']);
+    await new Promise(setImmediate);
+    const [first] = spare();
+    expect(first).toBeDefined();
+    await run(['true']);
+    await new Promise(setImmediate);
+    const [second] = spare();
+    expect(second).not.toBe(first);
+    rmSync(join(sandbox.execRoot, 'shims', second ?? ''));
+    expect((await run(['sh', '-c', 'exit 5'])).record.exitCode).toBe(5);
+  });
+
   test('releases alone', async () => {
     const directory = join(sandbox.directory, 'alone');
     const made = await run(['true'], { prepare: [{ name: 'mkdir', path: directory, mode: 0o755, reason: 'test' }] });
@@ -464,5 +479,6 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
     expect(logLines().at(-1)?.log).toBe('done\n');
     streams[0]?.destroy();
     await shim.released;
+    impatient.close();
   });
 });

@@ -1,16 +1,14 @@
 /**
- * Starts shims, and finds them again. A launch is one spawn and one message: the listener, the control connection and the
- * attachments exist before the shim does, so that nothing is waited for twice.
+ * Starts shims, and finds them again. A launch is one message: the shim, its listener, the control connection and the attachments are
+ * there before, so that nothing is waited for twice.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { conflict, systemError } from '../errors.ts';
+import { systemError } from '../errors.ts';
 import { connectUnix } from '../linux/ffi/connect.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
 import { sealedMemfd } from '../linux/ffi/memfd.ts';
-import { listenUnix, socketpair } from '../linux/ffi/sockets.ts';
 import { Writer } from './plan/codec.ts';
 import { encodePlan, writeSection } from './plan/encode.ts';
 import type { Operation } from './plan/operations.ts';
@@ -22,6 +20,7 @@ import { launchErrorOf } from './shim/failure.ts';
 import { defaultStallMs } from './shim/protocol.ts';
 import { RemoteShim } from './shim/remote-shim.ts';
 import { stdioBits } from './shim/stdio-bits.ts';
+import { ShimSupply } from './shim/supply.ts';
 
 export interface LauncherOptions {
   /** The helper's executable. It is read once; what runs is a sealed copy in memory. */
@@ -37,6 +36,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
   const shims = join(options.execRoot, 'shims');
   mkdirSync(shims, { recursive: true, mode: 0o700 });
   const helper = sealHelper(options.helperPath);
+  const supply = new ShimSupply(helper, shims);
   const stallMs = options.stallMs ?? defaultStallMs;
   const socketPath = (id: string) => join(shims, `${id}.sock`);
   const leaving = new Map<string, Promise<void>>();
@@ -47,11 +47,12 @@ export function createLauncher(options: LauncherOptions): Launcher {
     launch: async (request, attachments) => {
       // Two overlays must not have one upper directory: the last run's is on its way out.
       await leaving.get(request.id);
-      return launch(helper, { path: socketPath(request.id), stallMs, left: left(request.id) }, request, attachments);
+      return launch(supply, { path: socketPath(request.id), stallMs, left: left(request.id) }, request, attachments);
     },
     reconnect: (id) => reconnect(socketPath(id), left(id)),
-    release: (id, operations) => release(helper, socketPath(id), operations),
+    release: (id, operations) => release(supply, socketPath(id), operations),
     readExitRecord,
+    close: () => supply.close(),
   };
 }
 
@@ -64,45 +65,6 @@ function sealHelper(path: string): string {
   return `/proc/${process.pid}/fd/${fd}`;
 }
 
-/** Listens at `path`; a socket file that a killed shim left is replaced, a living one is a conflict. */
-function listenAt(path: string): number {
-  try {
-    return listenUnix(path);
-  } catch (error) {
-    if (!(error instanceof SystemCallError) || error.code !== 'EADDRINUSE') throw error;
-  }
-  if (isListening(path)) throw conflict('the container has a shim already', { operation: 'launch', object: path });
-  unlinkSync(path);
-  return listenUnix(path);
-}
-
-function isListening(path: string): boolean {
-  try {
-    closeSync(connectUnix(path));
-    return true;
-  } catch (error) {
-    return error instanceof SystemCallError && error.code === 'EAGAIN';
-  }
-}
-
-/** Spawns the helper with its end of a new control connection and `listener`, both of which are closed here; our end remains. */
-function spawnShim(helper: string, name: string, control: number, listener: number): number {
-  try {
-    const child = spawn(helper, [name], {
-      argv0: 'caisson-shim',
-      cwd: '/',
-      env: {},
-      stdio: ['ignore', 'ignore', 'ignore', control, listener],
-    });
-    if (child.pid === undefined) throw systemError('cannot start the shim', { operation: 'spawn', object: helper });
-    child.unref();
-    return child.pid;
-  } finally {
-    closeSync(control);
-    closeSync(listener);
-  }
-}
-
 interface Place {
   /** Of the shim's socket. */
   readonly path: string;
@@ -112,7 +74,7 @@ interface Place {
 }
 
 async function launch(
-  helper: string, { path, stallMs, left }: Place, request: LaunchRequest, attachments: readonly AttachOptions[],
+  supply: ShimSupply, { path, stallMs, left }: Place, request: LaunchRequest, attachments: readonly AttachOptions[],
 ): Promise<{ shim: Shim; streams: readonly Socket[] }> {
   const message = encodeMessage('launch', {
     request: 1,
@@ -128,13 +90,11 @@ async function launch(
     socketPath: path,
     plan: encodePlan(request.plan),
   });
-  const listener = listenAt(path);
-  const [ours, theirs] = socketpair();
+  const { control, pid: shimPid } = supply.take(path);
   const streams = attachments.map((options) => attachStream(path, '', options));
-  const shimPid = spawnShim(helper, request.id.slice(0, 12), theirs, listener);
   let shim: RemoteShim | undefined;
   const gone = Promise.withResolvers<void>();
-  const connection = new ControlConnection(ours, {
+  const connection = new ControlConnection(control, {
     onEvent: (event) => {
       if (event.kind === 'released') left(gone.promise);
       shim?.onEvent(event);
@@ -155,6 +115,8 @@ async function launch(
     throw systemError('the shim ended before the container was started', { operation: 'launch', object: request.id });
   });
   connection.send(message);
+  // The shim is at work now, and this process has nothing to do.
+  setImmediate(() => supply.replenish());
   return launched;
 }
 
@@ -188,15 +150,13 @@ async function reconnect(path: string, left: Place['left']): Promise<Shim | unde
   });
 }
 
-async function release(helper: string, path: string, operations: readonly Operation[]): Promise<void> {
+async function release(supply: ShimSupply, path: string, operations: readonly Operation[]): Promise<void> {
   const writer = new Writer();
   writeSection(writer, operations);
   const message = encodeMessage('release', { section: writer.finish() });
-  const listener = listenAt(path);
-  const [ours, theirs] = socketpair();
-  spawnShim(helper, 'release', theirs, listener);
+  const { control } = supply.take(path);
   await new Promise<void>((resolve) => {
-    const connection = new ControlConnection(ours, {
+    const connection = new ControlConnection(control, {
       onEvent: (event) => {
         if (event.kind === 'released') connection.close();
       },
