@@ -9,13 +9,14 @@ import { createApiServer } from './api/server.ts';
 import { readAsset } from './assets.ts';
 import { ContainerRegistry } from './engine/container-registry.ts';
 import { createContainerService } from './engine/container-service.ts';
-import type { EngineContext, Logger } from './engine/context.ts';
+import type { EngineContext } from './engine/context.ts';
 import { type DaemonOptions, defaultExecRoot } from './engine/daemon-options.ts';
 import type { Engine } from './engine/engine.ts';
 import { Disposal } from './engine/disposal.ts';
 import { EventBus } from './engine/events.ts';
 import { createIdleTrim } from './engine/idle.ts';
 import { createImageEndpoints } from './engine/image-endpoints.ts';
+import { createLogger, type Logger } from './engine/logger.ts';
 import { defaultLogBounds, parseLogBounds } from './engine/log-bounds.ts';
 import { reconcile } from './engine/reconcile.ts';
 import type { EngineSettings } from './engine/settings.ts';
@@ -64,7 +65,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   idle.busy();
   logger.info('listening', { hosts: options.hosts.join(' '), dataRoot: settings.dataRoot });
   const end = ended();
-  await warmUp(context).catch((error: unknown) => logger.warn('cannot warm up', { error: String(error) }));
+  await warmUp(context).catch((error: unknown) => logger.warn('cannot warm up', { error }));
   await end;
   await server.close();
   await context.disposal.settled();
@@ -140,7 +141,7 @@ async function seed({ images, logger }: EngineContext): Promise<void> {
   try {
     await seedBusybox(images, readAsset('busybox'));
   } catch (error) {
-    logger.warn('no image was seeded', { error: String(error) });
+    logger.warn('no image was seeded', { error });
   }
 }
 
@@ -180,13 +181,4 @@ function list(path: string): string[] {
   } catch {
     return [];
   }
-}
-
-/** One line an event on stderr: time, level, message, facts. */
-function createLogger(debug: boolean): Logger {
-  const write = (level: string) => (message: string, facts: Readonly<Record<string, unknown>> = {}) => {
-    const pairs = Object.entries(facts).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`).join('');
-    process.stderr.write(`${new Date().toISOString()} ${level} ${message}${pairs}\n`);
-  };
-  return { debug: debug ? write('debug') : () => undefined, info: write('info'), warn: write('warn'), error: write('error') };
 }

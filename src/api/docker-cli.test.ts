@@ -28,7 +28,7 @@ function run(args: string[], input = ''): Promise<{ code: number | null; stdout:
   });
 }
 
-const logger = { debug: () => undefined, warn: () => undefined, error: () => undefined };
+const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 async function* load(tar: AsyncIterable<Uint8Array>) {
   let bytes = 0;

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import type { CreateRequest } from '../engine/docker-types.ts';
 import { notModified, systemError } from '../errors.ts';
 import type { ApiServer } from './server.ts';
+import type { Logger } from '../engine/logger.ts';
 import { createApiServer } from './server.ts';
 import { ask, parseAnswer, RawClient } from './testing/raw-client.ts';
 import { containerId, stdoutFrame, stubEngine } from './testing/stub-engine.ts';
@@ -16,7 +17,12 @@ import type { Overrides } from './testing/stub-engine.ts';
 const directory = mkdtempSync(join(tmpdir(), 'caisson-api-'));
 const socket = join(directory, 'main.sock');
 const faults: string[] = [];
-const logger = { debug: () => undefined, warn: () => undefined, error: (message: string, cause?: unknown) => void faults.push(`${message}: ${String(cause)}`) };
+const logger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: (message, facts) => void faults.push(`${message}: ${String(facts?.['error'])}`),
+};
 let main: ApiServer;
 let count = 0;
 

@@ -7,7 +7,7 @@ import { listen, parseHost } from './http/listener.ts';
 import type { Listener } from './http/listener.ts';
 import type { HttpRequest } from './http/request.ts';
 import type { HttpResponse } from './http/response.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from '../engine/logger.ts';
 import { parseQuery } from './query.ts';
 import { cleanPath, parseTarget, Router } from './router.ts';
 import { containerRoutes } from './routes/containers.ts';
@@ -58,7 +58,7 @@ export function createApiServer({ engine, logger, version, onRequest }: ApiServe
       onRequest?.();
       return handle(router, logger, request, response);
     },
-    onHandlerFault: (error: unknown) => logger.error('unexpected failure while answering a request', error),
+    onHandlerFault: (error: unknown) => logger.error('unexpected failure while answering a request', { error }),
     commonHeaders:
       `Api-Version: ${formatVersion(maxVersion)}\r\nDocker-Experimental: false\r\nOstype: linux\r\n`
       + `Server: Caisson/${version} (linux)\r\n`,
@@ -84,7 +84,7 @@ async function handle(router: Router, logger: Logger, request: HttpRequest, resp
     if (error instanceof ClientGone) return;
     const { status, message, expected } = answerFor(error);
     // What the client cannot be told any more, or what nobody has put into words, is for the log.
-    if (!expected || response.state !== 'fresh') logger.error(`${request.method} ${request.head.target}`, error);
+    if (!expected || response.state !== 'fresh') logger.error(`${request.method} ${request.head.target}`, { error });
     if (response.state === 'streaming') response.breakOff();
     else if (response.state === 'fresh') response.send(status, jsonType, `${JSON.stringify({ message })}\n`);
   }

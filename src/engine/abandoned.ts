@@ -11,6 +11,6 @@ export async function releaseAbandoned(context: EngineContext, container: Contai
   try {
     await context.launcher.release(container.id, releaseSection(context, container));
   } catch (error) {
-    context.logger.warn('cannot release what a killed shim left', { container: container.id, error: String(error) });
+    context.logger.warn('cannot release what a killed shim left', { container: container.id, error });
   }
 }

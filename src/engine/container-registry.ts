@@ -3,7 +3,7 @@ import { conflict, invalidParameter, notFound } from '../errors.ts';
 import type { ContainerStore } from '../store/containers.ts';
 import { Container, type ContainerRecord } from './container.ts';
 import { exitCodeOf } from './container-state.ts';
-import type { Logger } from './context.ts';
+import type { Logger } from './logger.ts';
 
 /** How long the exit of a container that removed itself is remembered. */
 const recentExitMs = 10_000;
@@ -82,7 +82,7 @@ export class ContainerRegistry {
     try {
       this.save(container);
     } catch (error) {
-      this.#logger.error('cannot record a container', { container: container.id, error: String(error) });
+      this.#logger.error('cannot record a container', { container: container.id, error });
     }
   }
 
@@ -99,7 +99,7 @@ export class ContainerRegistry {
     try {
       this.#store.delete(container.id);
     } catch (error) {
-      this.#logger.error('cannot delete a container from the database', { container: container.id, error: String(error) });
+      this.#logger.error('cannot delete a container from the database', { container: container.id, error });
     }
     this.#byId.delete(container.id);
     this.#idByName.delete(container.record.name);

@@ -11,13 +11,7 @@ import type { ContainerExec } from './container-exec.ts';
 import type { Disposal } from './disposal.ts';
 import type { EngineSettings } from './settings.ts';
 import type { EventBus } from './events.ts';
-
-export interface Logger {
-  debug(message: string, facts?: Readonly<Record<string, unknown>>): void;
-  info(message: string, facts?: Readonly<Record<string, unknown>>): void;
-  warn(message: string, facts?: Readonly<Record<string, unknown>>): void;
-  error(message: string, facts?: Readonly<Record<string, unknown>>): void;
-}
+import type { Logger } from './logger.ts';
 
 export interface EngineContext {
   readonly settings: EngineSettings;

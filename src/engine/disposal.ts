@@ -2,7 +2,7 @@
  * Deletes what belongs to nothing any more, after its owner has gone from the database and its client has been answered.
  * A daemon killed in the middle loses nothing: the next one sweeps what no row knows of (reconcile.ts).
  */
-import type { Logger } from './context.ts';
+import type { Logger } from './logger.ts';
 
 export class Disposal {
   readonly #logger: Logger;
@@ -15,7 +15,7 @@ export class Disposal {
   /** Starts a deletion; a failure is logged, and left to the next start. */
   add(object: string, remove: () => Promise<void>): void {
     const done = remove().catch((error: unknown) => {
-      this.#logger.error('cannot delete the files of a container', { object, error: String(error) });
+      this.#logger.error('cannot delete the files of a container', { object, error });
     });
     this.#pending.add(done);
     void done.finally(() => this.#pending.delete(done));

@@ -65,7 +65,7 @@ function bringUp(context: EngineContext, container: Container): void {
   const { state } = container;
   const { directory } = containerPaths(context.settings.dataRoot, container.id);
   if (container.removing || isAlive(state)) return;
-  const failed = (error: unknown) => context.logger.warn('cannot bring a container back', { container: container.id, error: String(error) });
+  const failed = (error: unknown) => context.logger.warn('cannot bring a container back', { container: container.id, error });
   if (state.status === 'dead' || !existsSync(directory) || (state.status === 'exited' && container.record.hostConfig.AutoRemove)) {
     void removeContainer(context, container, { force: true, volumes: true }).catch(failed);
   } else if (state.status === 'restarting' || (state.status === 'exited' && startsWithDaemon(container.record))) {

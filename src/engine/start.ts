@@ -103,7 +103,7 @@ function staysDown(context: EngineContext, container: Container, exitCode: numbe
 function autoRemove(context: EngineContext, container: Container): void {
   removeContainer(context, container, { force: true, volumes: true }).catch((error: unknown) => {
     if (isClass(error, 'conflict') || isClass(error, 'not-found')) return; // somebody removes it already
-    context.logger.error('cannot remove a container that has ended', { container: container.id, error: String(error) });
+    context.logger.error('cannot remove a container that has ended', { container: container.id, error });
   });
 }
 
@@ -124,7 +124,7 @@ async function restartByPolicy(context: EngineContext, container: Container): Pr
   try {
     await startContainer(context, container);
   } catch (error) {
-    context.logger.warn('cannot restart a container', { container: container.id, error: String(error) });
+    context.logger.warn('cannot restart a container', { container: container.id, error });
     giveUpRestart(context, container);
   }
 }

@@ -4,7 +4,7 @@ import { invalidParameter, notFound } from '../../errors.ts';
 import { answerFor } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { ClientGone } from '../http/http-error.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../../engine/logger.ts';
 import { get, post } from '../router.ts';
 import type { Route } from '../router.ts';
 
@@ -35,7 +35,7 @@ async function load(images: ImageEndpoints, exchange: Exchange, logger: Logger):
     await records.return?.().catch(() => undefined);
     if (error instanceof ClientGone) throw error;
     const { message, expected } = answerFor(error);
-    if (!expected) logger.error('load images', error);
+    if (!expected) logger.error('load images', { error });
     if (!exchange.response.started) exchange.startJson();
     await exchange.record({ errorDetail: { message }, error: message });
   }
