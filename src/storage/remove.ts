@@ -2,7 +2,7 @@
  * Recursive removal by directory descriptors: no symlink is followed, names may be any bytes, trees may be deeper than
  * a path or the descriptor limit allows.
  */
-import { closeSync, constants, readdirSync, renameSync } from 'node:fs';
+import { closeSync, constants, type Dirent, readdirSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { openAt, renameAt, rmdirAt, unlinkAt } from '../linux/ffi/files.ts';
@@ -23,7 +23,7 @@ const maxDepth = 64;
  * Removes whatever is at `path` (absolute), with everything in it. A missing one is right. Yields to the event loop.
  */
 export async function removeTree(path: string): Promise<void> {
-  if (await removedAtOnce(path)) return;
+  if (isSmall(path) && (await removedAtOnce(path))) return;
   const pace = new Pace();
   const steps = removal(-100, Buffer.from(path), undefined);
   while (!steps.next().done) if (pace.due) await pace.breathe();
@@ -44,13 +44,42 @@ export async function discardTree(path: string): Promise<void> {
   await removeTree(aside);
 }
 
-/** Most trees need no care, and a thread of the pool removes them in one go while the event loop goes on. */
+/** What most containers leave. Such a tree needs no care; one made to be slow, by depth or by number, does. */
+const smallEntries = 256;
+const smallDepth = 16;
+
+function isSmall(path: string): boolean {
+  let entries = 0;
+  for (let level = [path], depth = 0; level.length > 0; depth++) {
+    const below: string[] = [];
+    for (const directory of level) {
+      for (const entry of children(directory)) {
+        if (++entries > smallEntries) return false;
+        if (entry.isDirectory()) below.push(join(directory, entry.name));
+      }
+    }
+    if (depth >= smallDepth) return false;
+    level = below;
+  }
+  return true;
+}
+
+/** None for what is not there, is no directory, or has a name that is not text. */
+function children(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
+/** A thread of the pool removes it while the event loop goes on. */
 async function removedAtOnce(path: string): Promise<boolean> {
   try {
     await rm(path, { recursive: true, force: true });
     return true;
   } catch {
-    return false; // too deep, too long, or in the way of it: step by step, and with a better error
+    return false; // something in its way: step by step, and with a better error
   }
 }
 
