@@ -19,8 +19,9 @@ export async function removeContainer(context: EngineContext, container: Contain
   container.removing = true;
   try {
     container.cancelRestart?.();
+    // At once, so that a `stop` that still waits for its timeout ends now.
     if (isAlive(container.state)) await killAndWait(context, container);
-    await container.released;
+    await container.exclusively(() => settle(context, container));
   } catch (cause) {
     container.removing = false;
     markDead(context, container);
@@ -33,6 +34,12 @@ export async function removeContainer(context: EngineContext, container: Contain
   forget(context, container);
   context.disposal.add(container.id, () => removeFiles(context, container));
   if (options.volumes) context.volumes.removeAnonymous(container.record.mounts.flatMap((mount) => (mount.Type === 'volume' ? mount.Name ?? [] : [])), inUse(context));
+}
+
+/** A start that was under way when the removal began has come to its end before this runs; later ones are refused. */
+async function settle(context: EngineContext, container: Container): Promise<void> {
+  if (isAlive(container.state)) await killAndWait(context, container);
+  await container.released;
 }
 
 /** Whatever stopped the removal, it is never started again; the next `rm` or the next daemon finishes it. */

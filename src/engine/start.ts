@@ -79,7 +79,8 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
   const paused = record.state.status === 'paused';
   record.state = { status: paused ? 'paused' : 'running', pid: shim.pid, startedAt, finishedAt: isAlive(record.state) ? zeroTime : finishedAt };
   container.shim = shim;
-  context.registry.save(container);
+  // It runs, whether or not the disk takes it: a daemon that finds the shim later knows as much.
+  context.registry.saveIfPossible(container);
   container.exitHandled = shim.exited.then((exit) => handleExit(context, container, exit));
   container.released = shim.released.then(async (how) => {
     if (how === 'abandoned') await releaseAbandoned(context, container);

@@ -10,7 +10,10 @@ export interface RelayOptions {
   readonly onDetach: () => void;
 }
 
-/** Settles when both directions are done. Half-close of the client's side is the end of stdin, never of the output. */
+/**
+ * Settles when both directions are done. Half-close of the client's side is the end of stdin, never of the output. Either side may have
+ * ended before this is called: an end without data before it is told only once, to whoever listened then.
+ */
 export function relay(client: Duplex, stream: Socket, options: RelayOptions): Promise<void> {
   return new Promise((resolve) => {
     const finish = () => {
@@ -22,20 +25,25 @@ export function relay(client: Duplex, stream: Socket, options: RelayOptions): Pr
     stream.on('close', finish);
     client.on('error', finish);
     client.on('close', finish);
+    if (stream.readableEnded || stream.destroyed || client.destroyed) {
+      finish();
+      return;
+    }
     stream.pipe(client);
-    if (!options.stdin) {
-      client.resume();
-      return;
-    }
-    if (options.detachKeys === null) {
-      client.pipe(stream);
-      return;
-    }
-    client.pipe(detachFilter(options.detachKeys, () => {
-      options.onDetach();
+    if (options.stdin) relayInput(client, stream, options, finish);
+    else client.resume();
+  });
+}
+
+function relayInput(client: Duplex, stream: Socket, { detachKeys, onDetach }: RelayOptions, finish: () => void): void {
+  if (client.readableEnded) stream.end();
+  else if (detachKeys === null) client.pipe(stream);
+  else {
+    client.pipe(detachFilter(detachKeys, () => {
+      onDetach();
       finish();
     })).pipe(stream);
-  });
+  }
 }
 
 /** The eight bytes before a payload when there is no terminal: stream, three zeros, length (big-endian). */

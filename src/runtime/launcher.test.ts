@@ -52,6 +52,8 @@ const isDead = (pid: number) => {
 /** Reads a stream to its end. */
 function readAll(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
+  // An end without a byte before it is told once, to whoever listens then.
+  if (socket.readableEnded) return Promise.resolve(Buffer.alloc(0));
   return new Promise((resolve, reject) => {
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     socket.on('end', () => resolve(Buffer.concat(chunks)));

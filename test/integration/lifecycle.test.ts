@@ -196,6 +196,24 @@ describe('wait', () => {
 });
 
 describe('remove', () => {
+  it('takes a container away while it is being started', async () => {
+    for (let round = 0; round < 5; round++) {
+      const id = await subject.output('create', 'busybox', 'sleep', '1000');
+      // Either comes first: a start of what is gone may fail, the removal may not.
+      const [, removal] = await Promise.all([subject.docker('start', id), subject.docker('rm', '-f', id)]);
+      expect(removal.code).toBe(0);
+      expect(await subject.output('ps', '-aq', '--filter', `id=${id}`)).toBe('');
+    }
+  });
+
+  it('does not wait for a stop that is patient', async () => {
+    const id = await subject.output('run', '-d', 'busybox', 'sh', '-c', 'trap "" TERM; while :; do sleep 1; done');
+    const stop = subject.docker('stop', '-t', '1000', id);
+    await subject.output('rm', '-f', id);
+    await stop;
+    expect(await subject.output('ps', '-aq', '--filter', `id=${id}`)).toBe('');
+  });
+
   recent('refuses to remove what runs, unless forced', async () => {
     const id = await sleeper('--name', 'busy');
     const refused = await subject.docker('rm', 'busy');
