@@ -340,8 +340,9 @@ static void process_finish(struct process *p)
     log_flush(true);
     record_exit(&p->exit);
   }
-  relay_close(p);
+  /* Told before the output ends: whoever sees the end asks for the exit code next. */
   bool heard = send_exited(p);
+  relay_close(p);
   source_close(&p->pidfd);
   if (heard && !is_container)
     p->state = PROCESS_FREE;

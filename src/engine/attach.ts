@@ -29,6 +29,7 @@ export async function attachContainer(context: EngineContext, container: Contain
       return;
     }
     await relay(client, connected, {
+      exited: container.exitHandled,
       stdin: request.stdin && (record.config.OpenStdin ?? false),
       detachKeys: tty ? keys : null,
       onDetach: () => context.events.publish('container', 'detach', record.id, container.eventAttributes()),

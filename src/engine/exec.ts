@@ -61,19 +61,20 @@ export async function startExec(context: EngineContext, exec: ContainerExec, opt
 
 async function runAttached(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart, client: Duplex): Promise<void> {
   const tty = exec.config.Tty ?? false;
-  let stream;
+  let process: ExecProcess;
   try {
-    ({ stream } = await run(context, container, exec, options));
+    process = await run(context, container, exec, options);
   } catch (error) {
     const text = Buffer.from(`${error instanceof Error ? error.message : String(error)}\r\n`);
     client.end(tty ? text : Buffer.concat([frameHeader('stdout', text.length), text]));
     return;
   }
-  if (stream === null) {
+  if (process.stream === null) {
     client.end();
     return;
   }
-  await relay(client, stream, {
+  await relay(client, process.stream, {
+    exited: process.exited,
     stdin: exec.config.AttachStdin ?? false,
     detachKeys: tty ? exec.detachKeys : null,
     onDetach: () => context.events.publish('container', 'exec_detach', container.id, container.eventAttributes({ execID: exec.id })),

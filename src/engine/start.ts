@@ -2,9 +2,9 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { CaissonError, conflict, isClass, notModified, systemError } from '../errors.ts';
 import { launchFailure } from '../runtime/launch-error.ts';
-import { type ExitRecord, LaunchError, type Shim } from '../runtime/shim.ts';
+import { type ExitRecord, type Launcher, LaunchError, type Shim } from '../runtime/shim.ts';
 import { takePendingAttachments } from './attach.ts';
-import type { Container } from './container.ts';
+import type { Container, PendingAttachment } from './container.ts';
 import { endedOf, exitCodeOf, isAlive, zeroTime } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { recordExit } from './exit.ts';
@@ -36,8 +36,10 @@ export async function startContainer(context: EngineContext, container: Containe
   await container.released;
   const attachments = takePendingAttachments(container);
   try {
-    const shim = await launch(context, container, attachments);
+    const { shim, streams } = await launch(context, container, attachments);
     supervise(context, container, shim, shim.startedAt);
+    // Only now: who is connected waits for the end of this run.
+    for (const [index, pending] of attachments.entries()) pending.connect(streams[index] ?? null);
   } catch (error) {
     for (const pending of attachments) pending.connect(null);
     throw failedStart(context, container, error);
@@ -45,16 +47,14 @@ export async function startContainer(context: EngineContext, container: Containe
   context.events.publish('container', 'start', container.id, container.eventAttributes());
 }
 
-async function launch(context: EngineContext, container: Container, attachments: ReturnType<typeof takePendingAttachments>): Promise<Shim> {
+function launch(context: EngineContext, container: Container, attachments: readonly PendingAttachment[]): ReturnType<Launcher['launch']> {
   const paths = containerPaths(context.settings.dataRoot, container.id);
   mkdirSync(paths.directory, { recursive: true, mode: 0o710 });
   rmSync(paths.exitRecord, { force: true });
   makeBindSources(container);
   writeNetworkFiles(context, container);
   const request = buildLaunchRequest(context, container);
-  const { shim, streams } = await context.launcher.launch(request, attachments.map((pending) => pending.options));
-  for (const [index, pending] of attachments.entries()) pending.connect(streams[index] ?? null);
-  return shim;
+  return context.launcher.launch(request, attachments.map((pending) => pending.options));
 }
 
 /** `-v /not/there:/x` makes the directory on the host; `--mount` has been refused at create. */

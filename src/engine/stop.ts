@@ -45,7 +45,7 @@ function publishKill(context: EngineContext, container: Container, signal: numbe
 /** From now on its restart policy does not bring it back. */
 function markStopped(context: EngineContext, container: Container): void {
   container.record.manuallyStopped = true;
-  context.registry.save(container);
+  context.registry.saveIfPossible(container);
 }
 
 /** SIGKILL, and wait until the exit is recorded. A frozen v1 cgroup must be thawed, or the signal stays pending. */
@@ -98,7 +98,7 @@ export async function pauseContainer(context: EngineContext, container: Containe
   if (state.status !== 'running') throw notRunning(container);
   freeze(context, container);
   container.record.state = { ...state, status: 'paused' };
-  context.registry.save(container);
+  context.registry.saveIfPossible(container);
   context.events.publish('container', 'pause', container.id, container.eventAttributes());
 }
 
@@ -108,7 +108,7 @@ export async function unpauseContainer(context: EngineContext, container: Contai
   if (state.status !== 'paused') throw conflict(`Container ${container.id} is not paused`);
   thaw(context, container);
   container.record.state = { ...state, status: 'running' };
-  context.registry.save(container);
+  context.registry.saveIfPossible(container);
   context.events.publish('container', 'unpause', container.id, container.eventAttributes());
 }
 

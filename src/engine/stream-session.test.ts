@@ -26,7 +26,7 @@ const ended = (socket: Socket) => new Promise<string>((resolve) => {
   socket.on('data', (chunk) => { text += String(chunk); });
   socket.on('end', () => resolve(text));
 });
-const options = { stdin: true, detachKeys: null, onDetach: () => undefined };
+const options = { stdin: true, detachKeys: null, onDetach: () => undefined, exited: Promise.resolve() };
 /** Long enough for the end of a connection to be seen. */
 const later = () => new Promise((resolve) => setTimeout(resolve, 20));
 
@@ -59,5 +59,21 @@ test('input that has ended already, without a byte, ends stdin', async () => {
   expect(await ended(shim)).toBe('');
   shim.end('last');
   expect(await ended(person)).toBe('last');
+  await done;
+});
+
+test('the client learns of the end when the exit has been recorded, not before', async () => {
+  const [person, client] = await pair();
+  const [stream, shim] = await pair();
+  const exited = Promise.withResolvers<void>();
+  let recorded = false;
+  const done = relay(client, stream, { ...options, exited: exited.promise });
+  shim.end('out');
+  setTimeout(() => {
+    recorded = true;
+    exited.resolve();
+  }, 30);
+  expect(await ended(person)).toBe('out');
+  expect(recorded).toBe(true);
   await done;
 });

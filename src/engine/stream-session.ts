@@ -8,6 +8,20 @@ export interface RelayOptions {
   /** The detach sequence, recognised on terminals only, as Docker does. */
   readonly detachKeys: Uint8Array | null;
   readonly onDetach: () => void;
+  /** Settles when the end of the process has been recorded. */
+  readonly exited: Promise<unknown>;
+}
+
+/**
+ * Whoever sees the output end asks for the exit code next, so the client's connection ends after that is known. Bounded (milliseconds),
+ * because the output also ends for a client that took nothing for too long.
+ */
+const recordedWithin = 1000;
+
+function recorded(exited: Promise<unknown>): Promise<unknown> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((resolve) => { timer = setTimeout(resolve, recordedWithin); });
+  return Promise.race([exited, late]).finally(() => clearTimeout(timer));
 }
 
 /**
@@ -21,15 +35,17 @@ export function relay(client: Duplex, stream: Socket, options: RelayOptions): Pr
       client.end();
       resolve();
     };
-    stream.on('error', finish);
-    stream.on('close', finish);
+    const outputEnded = () => void recorded(options.exited).then(finish);
+    stream.on('error', outputEnded);
+    stream.on('close', outputEnded);
+    stream.on('end', outputEnded);
     client.on('error', finish);
     client.on('close', finish);
-    if (stream.readableEnded || stream.destroyed || client.destroyed) {
-      finish();
+    if (stream.readableEnded || stream.destroyed) {
+      outputEnded();
       return;
     }
-    stream.pipe(client);
+    stream.pipe(client, { end: false });
     if (options.stdin) relayInput(client, stream, options, finish);
     else client.resume();
   });
