@@ -69,7 +69,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   await end;
   await server.close();
   await context.disposal.settled();
-  context.launcher.close();
+  await context.launcher.close();
   context.cgroups.release();
   if (options.pidfile !== undefined) rmSync(options.pidfile, { force: true });
   process.exit(0);

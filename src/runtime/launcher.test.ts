@@ -97,8 +97,8 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
     launcher = createLauncher({ helperPath, execRoot: sandbox.execRoot });
   });
 
-  afterAll(() => {
-    launcher.close();
+  afterAll(async () => {
+    await launcher.close();
     const left = mounts();
     const sockets = readdirSync(join(sandbox.execRoot, 'shims'));
     sandbox.remove();
@@ -481,6 +481,6 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
     expect(logLines().at(-1)?.log).toBe('done\n');
     streams[0]?.destroy();
     await shim.released;
-    impatient.close();
+    await impatient.close();
   });
 });

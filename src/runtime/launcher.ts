@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { systemError } from '../errors.ts';
 import { connectUnix } from '../linux/ffi/connect.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
@@ -31,6 +32,9 @@ export interface LauncherOptions {
   readonly stallMs?: number;
 }
 
+/** Milliseconds that closing waits for shims which are still letting go of an overlay: its last writes go to the disk then. */
+const closeWithin = 5000;
+
 /** Makes the launcher. Throws when the helper cannot be read. */
 export function createLauncher(options: LauncherOptions): Launcher {
   const shims = join(options.execRoot, 'shims');
@@ -52,7 +56,10 @@ export function createLauncher(options: LauncherOptions): Launcher {
     reconnect: (id) => reconnect(socketPath(id), left(id)),
     release: (id, operations) => release(supply, socketPath(id), operations),
     readExitRecord,
-    close: () => supply.close(),
+    async close() {
+      supply.close();
+      await Promise.race([Promise.all(leaving.values()), setTimeout(closeWithin, undefined, { ref: false })]);
+    },
   };
 }
 

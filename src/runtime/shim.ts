@@ -126,8 +126,8 @@ export interface Launcher {
    * left out: what cannot be released now is found again by the next reconciliation.
    */
   release(id: string, operations: readonly Operation[]): Promise<void>;
-  /** Ends what is kept ready for launches; running containers do not notice. */
-  close(): void;
+  /** Ends what is kept ready for launches, and lets shims of ended containers finish; running containers do not notice. */
+  close(): Promise<void>;
   /** Reads the exit record a shim left; undefined when there is none. */
   readExitRecord(path: string): ExitRecord | undefined;
 }
