@@ -37,6 +37,43 @@ bool section_read(struct section *section, struct reader *r)
   return true;
 }
 
+/* The next operation of a section: its code, and a reader over just its fields. */
+static bool take_operation(struct reader *section, uint32_t *code, struct reader *fields)
+{
+  uint32_t size;
+  if (!take_u32(section, code) || !take_u32(section, &size) || reader_left(section) < size)
+    return false;
+  *fields = (struct reader){ section->at, section->at + size };
+  section->at += size;
+  return true;
+}
+
+static bool operation_reads(uint32_t code, struct reader *fields)
+{
+  switch (code) {
+#define X(name) \
+  case OP_##name: { \
+    struct op_##name op; \
+    return decode_op_##name(fields, &op); \
+  }
+    PLAN_OPERATIONS(X)
+#undef X
+  default:
+    return false;
+  }
+}
+
+/* Whether every operation can be carried out as it was meant, seen before the first is: one left out of `release` would leak. */
+static bool section_reads(const struct section *section)
+{
+  struct reader r = { section->start, section->end }, fields;
+  uint32_t code;
+  for (uint32_t i = 0; i < section->count; i++)
+    if (!take_operation(&r, &code, &fields) || !operation_reads(code, &fields))
+      return false;
+  return r.at == r.end;
+}
+
 bool plan_read(struct plan *plan, const uint8_t *data, size_t size)
 {
   struct reader r = { data, data + size };
@@ -48,18 +85,8 @@ bool plan_read(struct plan *plan, const uint8_t *data, size_t size)
       && section_read(&plan->init, &r)
       && section_read(&plan->host, &r)
       && section_read(&plan->release, &r)
-      && r.at == r.end;
-}
-
-/* The next operation of a section: its code, and a reader over just its fields. */
-static bool take_operation(struct reader *section, uint32_t *code, struct reader *fields)
-{
-  uint32_t size;
-  if (!take_u32(section, code) || !take_u32(section, &size) || reader_left(section) < size)
-    return false;
-  *fields = (struct reader){ section->at, section->at + size };
-  section->at += size;
-  return true;
+      && r.at == r.end
+      && section_reads(&plan->prepare) && section_reads(&plan->init) && section_reads(&plan->host) && section_reads(&plan->release);
 }
 
 bool clone_read(const struct section *section, struct op_clone *clone)

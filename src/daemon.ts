@@ -3,7 +3,7 @@
  * It may be killed at any time; the next one finds the containers again (engine/reconcile.ts).
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, closeSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createApiServer } from './api/server.ts';
 import { readAsset } from './assets.ts';
@@ -48,6 +48,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   const settings = createSettings(options);
   makeDirectories(settings);
   lockDataRoot(settings.dataRoot);
+  placeInit(settings);
   const context = createContext(settings, logger);
   const engine: Engine = {
     containers: createContainerService(context),
@@ -96,12 +97,18 @@ function defaultCgroupParent(execRoot: string): string {
   return `/caisson-${createHash('sha256').update(execRoot).digest('hex').slice(0, 8)}`;
 }
 
-function makeDirectories({ dataRoot, execRoot, initBinary }: EngineSettings): void {
+function makeDirectories({ dataRoot, execRoot }: EngineSettings): void {
   mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
   mkdirSync(join(dataRoot, 'containers'), { recursive: true, mode: 0o710 });
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
-  writeFileSync(initBinary, readAsset('caisson-shim'), { mode: 0o755 });
-  chmodSync(initBinary, 0o755);
+}
+
+/** A new file in place of the old one: containers with `--init` may be executing that (ETXTBSY), and go on with it. */
+function placeInit({ initBinary }: EngineSettings): void {
+  const fresh = `${initBinary}.new`;
+  writeFileSync(fresh, readAsset('caisson-shim'), { mode: 0o755 });
+  chmodSync(fresh, 0o755);
+  renameSync(fresh, initBinary);
 }
 
 function createContext(settings: EngineSettings, logger: Logger): EngineContext {

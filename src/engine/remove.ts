@@ -1,5 +1,5 @@
 /** `docker rm`: process, mounts, cgroups, files, names; nothing stays behind. */
-import { conflict, systemError } from '../errors.ts';
+import { conflict, isClass, systemError } from '../errors.ts';
 import { discardTree } from '../storage/remove.ts';
 import type { Container } from './container.ts';
 import { endedOf, exitCodeOf, isAlive } from './container-state.ts';
@@ -21,9 +21,10 @@ export async function removeContainer(context: EngineContext, container: Contain
     container.cancelRestart?.();
     // At once, so that a `stop` that still waits for its timeout ends now.
     if (isAlive(container.state)) await killAndWait(context, container);
-    await container.exclusively(() => settle(context, container));
+    await container.exclusively(() => settle(context, container, options.force));
   } catch (cause) {
     container.removing = false;
+    if (isClass(cause, 'conflict')) throw cause;
     markDead(context, container);
     const message = `cannot remove container "${container.record.name}": ${cause instanceof Error ? cause.message : String(cause)}`;
     container.settleWaiters(['removed'], { StatusCode: exitCodeOf(container.state), Error: { Message: message } });
@@ -36,8 +37,12 @@ export async function removeContainer(context: EngineContext, container: Contain
   if (options.volumes) context.volumes.removeAnonymous(container.record.mounts.flatMap((mount) => (mount.Type === 'volume' ? mount.Name ?? [] : [])), inUse(context));
 }
 
-/** A start that was under way when the removal began has come to its end before this runs; later ones are refused. */
-async function settle(context: EngineContext, container: Container): Promise<void> {
+/**
+ * A start that was under way when the removal began has come to its end before this runs; later ones are refused. What it started is
+ * killed only by force.
+ */
+async function settle(context: EngineContext, container: Container, force: boolean): Promise<void> {
+  checkStopped(container, force);
   if (isAlive(container.state)) await killAndWait(context, container);
   await container.released;
 }

@@ -54,6 +54,14 @@ describe('a killed daemon', () => {
     expect(await subject.inspect(id, '{{.State.ExitCode}}')).toBe('137');
   });
 
+  it('starts again while an init of a container executes', async () => {
+    const id = await subject.output('run', '-d', '--init', 'busybox', 'sleep', '1000');
+    await crash();
+    expect(await subject.inspect(id, '{{.State.Status}}')).toBe('running');
+    expect(await subject.output('run', '--rm', '--init', 'busybox', 'echo', 'another')).toBe('another');
+    await subject.output('rm', '-f', id);
+  });
+
   it('finds the exit code of what ended meanwhile', async () => {
     const id = await subject.output('run', '-di', 'busybox', 'sh', '-c', 'read line; echo "last words"; exit 42');
     const pid = await pidOf(id);

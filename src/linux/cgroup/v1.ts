@@ -1,13 +1,13 @@
 /** cgroup v1, and the hybrid layout: v1 controllers with a v2 hierarchy beside them. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemError } from '../../errors.ts';
 import type { CgroupHost, Hierarchy } from './detect.ts';
 import { assembleDeviceProgram } from './device-bpf.ts';
 import { deviceWrites } from './device-list.ts';
 import type { CgroupDriver } from './driver.ts';
 import type { CgroupLayout, CgroupWrite } from './layout.ts';
 import { Mountpoints } from './mountpoints.ts';
+import { Parents } from './parents.ts';
 import { ancestors, checkCgroupPath } from './paths.ts';
 import type { CgroupResources, DeviceRule } from './resources.ts';
 import { v1Writes } from './v1-writes.ts';
@@ -25,7 +25,7 @@ export class CgroupV1Driver implements CgroupDriver {
   readonly #unified: string | undefined;
   readonly #mountpoints: Mountpoints;
   /** The engine's own parent and those made here, to be removed again by `release`. */
-  readonly #made = new Set<string>();
+  readonly #parents = new Parents();
 
   /** Prepares `parent`, below which containers' cgroups are to be. `mountpointDirectory`: see `Mountpoints`. */
   constructor(host: V1Host, parent: string, mountpointDirectory: string) {
@@ -37,7 +37,7 @@ export class CgroupV1Driver implements CgroupDriver {
     this.#mountpoints = new Mountpoints(mountpointDirectory, host);
     const own = checkCgroupPath(parent);
     this.#prepareParent(`${own}/container`);
-    for (const root of this.#roots()) this.#made.add(join(root, own));
+    for (const root of this.#roots()) this.#parents.adopt(join(root, own));
   }
 
   layout(path: string, resources: CgroupResources): CgroupLayout {
@@ -71,15 +71,7 @@ export class CgroupV1Driver implements CgroupDriver {
   }
 
   release(): void {
-    // Deepest first; one that is still in use, or gone, stays as it is.
-    for (const directory of [...this.#made].sort((a, b) => b.length - a.length)) {
-      try {
-        rmdirSync(directory);
-        this.#made.delete(directory);
-      } catch {
-        continue;
-      }
-    }
+    this.#parents.release();
   }
 
   #mountOf(controller: string): string | undefined {
@@ -98,21 +90,11 @@ export class CgroupV1Driver implements CgroupDriver {
       for (const root of this.#roots()) {
         const directory = join(root, ancestor);
         if (existsSync(directory)) continue;
-        this.#make(directory);
+        this.#parents.make(directory);
         if (root === cpuset) this.#startCpuset(directory);
       }
     }
     return cpuset === undefined ? { kind: 'inherited' } : cpusetStart(join(cpuset, ...ancestors(path).slice(-1)));
-  }
-
-  #make(directory: string): void {
-    try {
-      mkdirSync(directory, { mode: 0o755 });
-      this.#made.add(directory);
-    } catch (cause) {
-      if (existsSync(directory)) return;
-      throw systemError(`cannot make the cgroup ${directory}: ${(cause as Error).message}`, { object: directory, cause });
-    }
   }
 
   /** A new cpuset is empty and nothing can join it; a parent of ours hands its own on to its children. */

@@ -1,10 +1,11 @@
 /** cgroup v2, the unified hierarchy. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemError } from '../../errors.ts';
 import { assembleDeviceProgram } from './device-bpf.ts';
 import type { CgroupDriver } from './driver.ts';
 import type { CgroupLayout } from './layout.ts';
+import { Parents } from './parents.ts';
 import { ancestors, checkCgroupPath } from './paths.ts';
 import type { CgroupResources } from './resources.ts';
 import { v2Writes } from './v2-writes.ts';
@@ -19,7 +20,7 @@ export class CgroupV2Driver implements CgroupDriver {
   readonly controllers: readonly string[];
   readonly swapLimit: boolean;
   readonly #mountPoint: string;
-  readonly #made = new Set<string>();
+  readonly #parents = new Parents();
 
   /** Prepares `parent`, below which containers' cgroups are to be. */
   constructor(mountPoint: string, parent: string) {
@@ -27,7 +28,7 @@ export class CgroupV2Driver implements CgroupDriver {
     this.controllers = words(join(mountPoint, 'cgroup.controllers'));
     // Not among the files of the root; without swap accounting it is nowhere.
     const own = this.#prepareParent(`${checkCgroupPath(parent)}/container`);
-    this.#made.add(own);
+    this.#parents.adopt(own);
     this.swapLimit = existsSync(join(own, 'memory.swap.max'));
   }
 
@@ -52,15 +53,7 @@ export class CgroupV2Driver implements CgroupDriver {
   }
 
   release(): void {
-    for (const directory of [...this.#made].sort((a, b) => b.length - a.length)) {
-      try {
-        rmdirSync(directory);
-        this.#made.delete(directory);
-      } catch {
-        // Still in use, or gone: left as it is.
-        continue;
-      }
-    }
+    this.#parents.release();
   }
 
   /**
@@ -72,21 +65,10 @@ export class CgroupV2Driver implements CgroupDriver {
     this.#handDown(directory);
     for (const ancestor of ancestors(path)) {
       directory = join(this.#mountPoint, ancestor);
-      this.#make(directory);
+      this.#parents.make(directory);
       this.#handDown(directory);
     }
     return directory;
-  }
-
-  #make(directory: string): void {
-    if (existsSync(directory)) return;
-    try {
-      mkdirSync(directory, { mode: 0o755 });
-      this.#made.add(directory);
-    } catch (cause) {
-      if (existsSync(directory)) return;
-      throw systemError(`cannot make the cgroup ${directory}: ${(cause as Error).message}`, { object: directory, cause });
-    }
   }
 
   /**
