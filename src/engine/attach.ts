@@ -46,6 +46,7 @@ async function connect(container: Container, request: AttachRequest): Promise<At
   const options = { stdin: request.stdin && (container.record.config.OpenStdin ?? false), stdout: request.stdout, stderr: request.stderr };
   if (isAlive(container.state)) {
     const socket = await container.shim?.attach(options);
+    if (socket) container.addOutput(socket);
     return socket ? { ready: async () => socket } : null;
   }
   const waiting = Promise.withResolvers<Socket | null>();

@@ -58,6 +58,8 @@ export class Container {
   /** Settles when the exit of the current run has been recorded. */
   exitHandled: Promise<void> = Promise.resolve();
   readonly pendingAttachments = new Set<PendingAttachment>();
+  /** Streams of attached clients whose output has not ended. */
+  readonly outputs = new Set<Socket>();
   readonly waiters = new Set<Waiter>();
   /** By exec id; kept until the container is removed, as `docker inspect` of an ended exec works. */
   readonly execs = new Map<string, ContainerExec>();
@@ -80,6 +82,13 @@ export class Container {
     const result = this.#queue.then(action, action);
     this.#queue = result.catch(() => undefined);
     return result;
+  }
+
+  /** Counts an attached stream until its output has ended or its client has left. */
+  addOutput(stream: Socket): void {
+    const done = () => void this.outputs.delete(stream);
+    if (stream.readableEnded || stream.destroyed) return;
+    this.outputs.add(stream.once('end', done).once('close', done));
   }
 
   settleWaiters(conditions: readonly Waiter['condition'][], result: Parameters<Waiter['settle']>[0]): void {

@@ -1,5 +1,6 @@
 /** `docker start`: from a record to a running process. */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { CaissonError, conflict, isClass, notModified, systemError } from '../errors.ts';
 import { launchFailure } from '../runtime/launch-error.ts';
 import { type ExitRecord, type Launcher, LaunchError, type Shim } from '../runtime/shim.ts';
@@ -40,6 +41,7 @@ export async function startContainer(context: EngineContext, container: Containe
     supervise(context, container, shim, shim.startedAt);
     // Only now: who is connected waits for the end of this run.
     for (const [index, pending] of attachments.entries()) pending.connect(streams[index] ?? null);
+    for (const stream of streams) container.addOutput(stream);
   } catch (error) {
     for (const pending of attachments) pending.connect(null);
     throw failedStart(context, container, error);
@@ -81,11 +83,23 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
   container.shim = shim;
   // It runs, whether or not the disk takes it: a daemon that finds the shim later knows as much.
   context.registry.saveIfPossible(container);
-  container.exitHandled = shim.exited.then((exit) => handleExit(context, container, exit));
+  container.exitHandled = shim.exited.then(async (exit) => {
+    await outputsEnded(container);
+    handleExit(context, container, exit);
+  });
   container.released = shim.released.then(async (how) => {
     if (how === 'abandoned') await releaseAbandoned(context, container);
     if (container.shim === shim) container.shim = undefined;
   });
+}
+
+/** Who waits for the exit has seen the output: attached clients get it first, as with Docker. Milliseconds, for one that does not read. */
+const outputWithin = 1000;
+
+async function outputsEnded({ outputs }: Container): Promise<void> {
+  if (outputs.size === 0) return;
+  const ends = [...outputs].map((stream) => new Promise((resolve) => stream.once('end', resolve).once('close', resolve)));
+  await Promise.race([Promise.all(ends), setTimeout(outputWithin, undefined, { ref: false })]);
 }
 
 /** Records an exit and does what follows: restarted as its policy says, or down for good. */
@@ -109,7 +123,7 @@ function autoRemove(context: EngineContext, container: Container): void {
 }
 
 function scheduleRestart(context: EngineContext, container: Container, delay: number): void {
-  const timer = setTimeout(() => {
+  const timer = globalThis.setTimeout(() => {
     container.cancelRestart = undefined;
     void container.exclusively(() => restartByPolicy(context, container));
   }, delay);
