@@ -9,6 +9,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { caissonCommand } from './support/engine.ts';
 import { bun, checkout } from './support/paths.ts';
+import { FILE_PATIENCE } from './support/patience.ts';
 import { engineUnderTest } from './support/requirements.ts';
 
 interface Counts {
@@ -17,11 +18,10 @@ interface Counts {
   skipped: number;
 }
 
-/** What is started as one process, and how long it may take at most: longer is a test that hangs. */
+/** What is started as one process. */
 interface Batch {
   readonly title: string;
   readonly paths: readonly string[];
-  readonly minutes: number;
 }
 
 function integrationFiles(): string[] {
@@ -31,11 +31,11 @@ function integrationFiles(): string[] {
 
 /** `select`: only integration files whose name contains it. */
 function batchesOf(tier: string, select: string): Batch[] {
-  if (tier === 'unit') return [{ title: 'unit', paths: ['src', 'lint'].map((folder) => path.join(checkout, folder)), minutes: 5 }];
+  if (tier === 'unit') return [{ title: 'unit', paths: ['src', 'lint'].map((folder) => path.join(checkout, folder)) }];
   if (tier !== 'integration') throw new Error(`There is no tier "${tier}"; the tiers are unit and integration.`);
   return integrationFiles()
     .filter((file) => path.basename(file).includes(select))
-    .map((file) => ({ title: path.relative(checkout, file), paths: [file], minutes: 5 }));
+    .map((file) => ({ title: path.relative(checkout, file), paths: [file] }));
 }
 
 /** Counts of bun's JUnit report; undefined when the process ended before it could write one. */
@@ -52,10 +52,10 @@ function readReport(file: string): Counts | undefined {
   return { failed, skipped, passed: count('tests') - failed - skipped };
 }
 
-async function runBatch({ title, paths, minutes }: Batch, reports: string): Promise<Counts> {
+async function runBatch({ title, paths }: Batch, reports: string): Promise<Counts> {
   const report = path.join(reports, `${title.replaceAll('/', '-')}.xml`);
   const args = ['test', ...paths, '--reporter=junit', `--reporter-outfile=${report}`];
-  const child = spawn(bun, args, { cwd: checkout, stdio: ['ignore', 'pipe', 'pipe'], timeout: minutes * 60_000, killSignal: 'SIGKILL' });
+  const child = spawn(bun, args, { cwd: checkout, stdio: ['ignore', 'pipe', 'pipe'], timeout: FILE_PATIENCE, killSignal: 'SIGKILL' });
   const output: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => output.push(chunk));

@@ -4,6 +4,7 @@ import Docker from 'dockerode';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { Client } from '../support/http.ts';
+import { TEST_PATIENCE } from '../support/patience.ts';
 import { missing, requires } from '../support/requirements.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 import { ApiDescription } from '../support/swagger.ts';
@@ -66,7 +67,7 @@ describe("Docker's description", () => {
     if (missing(...needs, 'engine-28', 'api-specification') !== undefined) return;
     description = new ApiDescription();
     container = await subject.output('run', '-d', '--name', 'described', '--label', 'a=b', '-e', 'A=1', '-v', '/tmp:/data:ro', '--tmpfs', '/scratch', 'busybox', 'sleep', '1000');
-  }, 90_000);
+  }, TEST_PATIENCE);
 
   /** Sends a request and holds the answer against the description. */
   async function fits(method: string, route: string, target: string, body?: unknown): Promise<unknown> {

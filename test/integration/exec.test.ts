@@ -1,6 +1,7 @@
 /** `docker exec`. */
 import { beforeAll, expect } from 'bun:test';
 import { Client, demultiplex } from '../support/http.ts';
+import { TEST_PATIENCE } from '../support/patience.ts';
 import { missing, requires } from '../support/requirements.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 
@@ -11,7 +12,7 @@ const NAME = 'host-of-execs';
 beforeAll(async () => {
   if (missing(...needs) !== undefined) return;
   await subject.output('run', '-d', '--name', NAME, '-e', 'FROM_CONTAINER=yes', '-w', '/tmp', '--label', 'x=1', 'busybox', 'sleep', '1000');
-}, 90_000);
+}, TEST_PATIENCE);
 
 const exec = (...words: string[]) => subject.docker('exec', ...words.slice(0, -1), NAME, 'sh', '-c', words.at(-1) as string);
 

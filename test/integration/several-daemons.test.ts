@@ -4,6 +4,7 @@ import { RunningEngine } from '../support/engine.ts';
 import { run } from '../support/command.ts';
 import { dockerCommand } from '../support/docker-command.ts';
 import { leftovers } from '../support/leftovers.ts';
+import { TEST_PATIENCE } from '../support/patience.ts';
 import { missing } from '../support/requirements.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 
@@ -18,11 +19,11 @@ const onOther = async (...args: string[]) => {
 
 beforeAll(async () => {
   if (missing(...needs) === undefined) other = await RunningEngine.start({ name: 'caisson' }, { beside: subject.engine });
-}, 90_000);
+}, TEST_PATIENCE);
 afterAll(async () => {
   await other?.endDaemon('SIGTERM');
   await other?.discard();
-}, 90_000);
+}, TEST_PATIENCE);
 
 it('keeps names and containers apart', async () => {
   const here = await subject.output('run', '-d', '--name', 'same', 'busybox', 'sleep', '1000');

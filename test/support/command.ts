@@ -1,5 +1,6 @@
 /** Runs a command to its end and keeps what it said. */
 import { spawn } from 'node:child_process';
+import { COMMAND_PATIENCE } from './patience.ts';
 
 export interface Result {
   readonly code: number;
@@ -16,9 +17,6 @@ export interface CommandOptions {
   readonly encoding?: 'utf8' | 'latin1';
 }
 
-/** A command that hangs is a failure; the limit is far above what any takes. */
-const PATIENCE = 60_000;
-
 /** The exit code is 128+n when a signal ended the command. */
 export function run(argv: readonly string[], options: CommandOptions = {}): Promise<Result> {
   const [command, ...args] = argv;
@@ -28,7 +26,7 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
       stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
       cwd,
-      timeout: PATIENCE,
+      timeout: COMMAND_PATIENCE,
       killSignal: 'SIGKILL',
     });
     const pieces: { stdout: Buffer[]; stderr: Buffer[] } = { stdout: [], stderr: [] };
@@ -37,7 +35,7 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
     child.on('error', reject);
     child.on('close', (code, signal) => {
       const text = (name: 'stdout' | 'stderr') => Buffer.concat(pieces[name]).toString(encoding);
-      if (signal === 'SIGKILL') reject(new Error(`${argv.join(' ')}: killed, perhaps after ${PATIENCE} ms; it said: ${text('stdout')}${text('stderr')}`));
+      if (signal === 'SIGKILL') reject(new Error(`${argv.join(' ')}: killed, perhaps after ${COMMAND_PATIENCE} ms; it said: ${text('stdout')}${text('stderr')}`));
       else resolve({ code: code ?? 128, stdout: text('stdout'), stderr: text('stderr') });
     });
     // A command may end without reading its input; its exit code tells.

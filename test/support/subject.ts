@@ -6,13 +6,11 @@ import { dockerCommand } from './docker-command.ts';
 import { RunningEngine, type EngineOptions } from './engine.ts';
 import { Client } from './http.ts';
 import { leftovers } from './leftovers.ts';
+import { TEST_PATIENCE } from './patience.ts';
 import { engineUnderTest, missing, requires, type Requirement, type TestFunction } from './requirements.ts';
 import { TerminalSession } from './terminal.ts';
 
-setDefaultTimeout(90_000);
-
-/** Milliseconds; far above what starting or ending an engine takes. */
-const HOOK_PATIENCE = 90_000;
+setDefaultTimeout(TEST_PATIENCE);
 
 export class Subject {
   readonly #options: EngineOptions;
@@ -99,8 +97,8 @@ export function useEngine(options: EngineOptions = {}, ...needs: readonly Requir
   const all: Requirement[] = ['engine', 'root', 'docker-cli', 'overlay', 'cgroups', ...needs];
   const subject = new Subject(options);
   if (missing(...all) === undefined) {
-    beforeAll(() => subject.start(), HOOK_PATIENCE);
-    afterAll(() => subject.end(), HOOK_PATIENCE);
+    beforeAll(() => subject.start(), TEST_PATIENCE);
+    afterAll(() => subject.end(), TEST_PATIENCE);
   }
   return { subject, it: requires(...all), needs: all };
 }

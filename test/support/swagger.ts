@@ -24,8 +24,8 @@ function toJsonSchema(value: Json): Json {
   return { anyOf: [{ type: 'null' }, schema] };
 }
 
-/** Fields that Docker Engine 28 itself sends as null, although its description does not say so. */
-const SENT_AS_NULL = /\/(MemorySwappiness|ExitCode)$/;
+/** Fields that Docker Engine 28 itself sends as null (OomKillDisable on cgroup version 2), although its description does not say so. */
+const SENT_AS_NULL = /\/(MemorySwappiness|OomKillDisable|ExitCode)$/;
 
 /** `properties: {type: …}` is a property called type, not a schema keyword: schemas are found by where they stand. */
 export class ApiDescription {
@@ -57,7 +57,7 @@ export class ApiDescription {
     const validate = this.#validators.get(key) ?? this.#compile(method, route, status);
     this.#validators.set(key, validate);
     if (validate(body)) return [];
-    const errors = (validate.errors ?? []).filter(({ instancePath, message }) => !(SENT_AS_NULL.test(instancePath) && message === 'must be integer'));
+    const errors = (validate.errors ?? []).filter(({ instancePath, message }) => !(SENT_AS_NULL.test(instancePath) && /^must be (integer|boolean)$/.test(message ?? '')));
     return errors.map(({ instancePath, message, params }) => `${key}: ${instancePath || '/'} ${message} ${JSON.stringify(params)}`);
   }
 

@@ -1,0 +1,73 @@
+/**
+ * `npm run test:vm`: the integration tests on a kernel with cgroup version 2 alone, Debian's cloud kernel in QEMU. Ends with one line,
+ * `N passed, N failed, N skipped`. `--only=NAME` runs the files whose name contains it, `--shell` is a shell in the machine.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { dockerCommand } from '../support/docker-command.ts';
+import { checkout } from '../support/paths.ts';
+import { makeImage } from './image.ts';
+import { findKernel, type Kernel } from './kernel.ts';
+import { QEMU, runMachine, talkToMachine, type Boot } from './machine.ts';
+
+/** Far above what the tests take. */
+const MINUTES = 15;
+
+const SUMMARY = /^\d+ passed, (\d+) failed, \d+ skipped\r?$/gm;
+
+const has = (program: string): boolean => {
+  try {
+    execFileSync('/bin/sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Why there can be no machine here; undefined when there can. */
+function missing(): string | undefined {
+  if (process.arch !== 'x64') return 'needs an x86_64 host';
+  if (!has(QEMU)) return `needs ${QEMU}: apt-get install qemu-system-x86`;
+  if (!has('mke2fs')) return 'needs mke2fs: apt-get install e2fsprogs';
+  if (dockerCommand() === undefined) return 'needs the docker command';
+  return undefined;
+}
+
+function skip(reason: string): void {
+  console.log(`The tests on cgroup version 2 [skipped: ${reason}]\n\n0 passed, 0 failed, 1 skipped`);
+}
+
+/** Boots it once over an image of its own. */
+async function run(kernel: Kernel, work: string, args: readonly string[]): Promise<void> {
+  const boot: Boot = { kernel: kernel.image, disk: path.join(work, 'root.img'), console: path.join(work, 'console'), args, minutes: MINUTES };
+  makeImage(boot.disk, path.join(work, 'root'), kernel);
+  if (args.includes('--shell')) return talkToMachine(boot);
+  console.log(`Linux ${kernel.release} in QEMU`);
+  const [last, failed] = [...(await runMachine(boot)).matchAll(SUMMARY)].at(-1) ?? [];
+  if (last === undefined) {
+    console.log(`${readFileSync(boot.console, 'utf8').split('\n').slice(-40).join('\n')}\nThe machine ended before the tests did.\n\n0 passed, 1 failed, 0 skipped`);
+  }
+  process.exitCode = failed === '0' ? 0 : 1;
+}
+
+async function main(): Promise<void> {
+  const reason = missing();
+  if (reason !== undefined) return skip(reason);
+  // The same executable that the machine gets.
+  execFileSync(path.join(checkout, 'caisson'), ['--version'], { stdio: 'ignore' });
+  const cache = path.join(checkout, 'build/vm');
+  let kernel: Kernel;
+  try {
+    kernel = findKernel(cache);
+  } catch (error) {
+    return skip((error as Error).message);
+  }
+  mkdirSync(cache, { recursive: true });
+  const work = mkdtempSync(path.join(cache, 'machine-'));
+  process.on('exit', () => rmSync(work, { recursive: true, force: true }));
+  const args = process.argv.slice(2);
+  await run(kernel, work, args.includes('--shell') ? ['--shell'] : ['integration', ...args]);
+}
+
+await main();
