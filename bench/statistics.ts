@@ -7,13 +7,13 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 0 && below !== undefined ? (below + above) / 2 : above;
 }
 
-/** Runs `work` `rounds` times after one warm-up; milliseconds of each. */
-export async function timed(rounds: number, work: () => Promise<void>): Promise<number[]> {
+/** Runs `work` `rounds` times after one warm-up; milliseconds of each, or what the work itself measured. */
+export async function timed(rounds: number, work: () => Promise<number | void>): Promise<number[]> {
   const times: number[] = [];
   for (let round = -1; round < rounds; round++) {
     const start = performance.now();
-    await work();
-    if (round >= 0) times.push(performance.now() - start);
+    const measured = await work();
+    if (round >= 0) times.push(measured ?? performance.now() - start);
   }
   return times;
 }

@@ -51,7 +51,7 @@ void send_started(struct process *p)
 {
   char now[TIMESTAMP_LENGTH + 1] = { 0 };
   timestamp_now(now);
-  SEND(p->requester, started, REPLY_STARTED, p->request, (uint32_t)p->pid, now);
+  SEND(p->requester, started, REPLY_STARTED, p->request, (uint32_t)p->pid, now, { PHASE_COUNT, (const uint8_t *)p->phases });
   p->requester = NULL;
 }
 

@@ -104,6 +104,13 @@ static void close_on_exec(void)
   sys_close_range(3, ~0u, CLOSE_RANGE_ON_EXEC);
 }
 
+/* Once, and before a filter might kill whoever asks for the time. */
+static void note_set_up(struct runner *run)
+{
+  if (run->progress != NULL && run->progress->set_up_us == 0)
+    run->progress->set_up_us = realtime_us();
+}
+
 int do_seccomp(struct runner *run, const struct op_seccomp *op)
 {
   ONLY_INIT(run);
@@ -114,6 +121,7 @@ int do_seccomp(struct runner *run, const struct op_seccomp *op)
   if (op->program.size % 8 != 0 || op->program.size / 8 > 4096)
     return about(run, "seccomp filter", -EINVAL);
   close_on_exec();
+  note_set_up(run);
   return about(run, "seccomp filter", result(syscall(SYS_seccomp, 1 /* SET_MODE_FILTER */, op->flags, &filter)));
 }
 
@@ -170,6 +178,7 @@ int do_execve(struct runner *run, const struct op_execve *op)
   if (!run->umask_set)
     umask(022);
   close_on_exec();
+  note_set_up(run);
   /*
    * A container without its shim would have no parent, no output and no exit status. The kernel ends it with the shim instead;
    * the pid namespace goes with its first process. Set here because a change of user takes it back (prctl(2)).

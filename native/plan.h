@@ -19,6 +19,7 @@ struct progress {
   enum { PROGRESS_SETTING_UP, PROGRESS_EXECUTING, PROGRESS_FAILED } state;
   int32_t index;
   int32_t error;
+  uint64_t born_us, set_up_us; /* realtime: its first instruction; the end of its set-up, 0 before */
   char object[PATH_MAX];
 };
 

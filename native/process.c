@@ -89,6 +89,7 @@ static void reset_signals(void)
 /* The first thing in the new process; never returns. Only what the plan needs is open, long before anything can look. */
 static _Noreturn void child_main(struct runner *run, struct progress *progress, const struct section *init)
 {
+  progress->born_us = realtime_us();
   int keep[SLOTS + JOINS + 2];
   size_t count = 0;
   keep[count++] = run->status;
@@ -167,6 +168,7 @@ static struct failure prepare_and_clone(struct process *p, struct runner *run, c
   run->section = SECTION_PREPARE;
   int error = section_run(run, &plan->prepare, &failure.index);
   if (error == 0) {
+    p->prepared_us = realtime_us();
     failure.section = SECTION_CLONE;
     failure.index = 0;
     run->object = "";
@@ -224,6 +226,7 @@ void process_start(const struct process_request *request)
     pages_free(request->message, request->message_size);
     return;
   }
+  p->began_us = realtime_us();
   struct plan plan;
   struct failure failure = { SECTION_PREPARE, -1, EBADMSG };
   connection_unpark(p);
@@ -266,12 +269,22 @@ static void run_host_section(struct process *p)
   send(p->status.fd, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static void measure_phases(struct process *p)
+{
+  const struct progress *progress = p->progress;
+  p->phases[PHASE_PREPARE] = (uint32_t)(p->prepared_us - p->began_us);
+  p->phases[PHASE_CLONE] = (uint32_t)(progress->born_us - p->prepared_us);
+  p->phases[PHASE_INIT] = (uint32_t)(progress->set_up_us - progress->born_us);
+  p->phases[PHASE_EXECVE] = (uint32_t)(realtime_us() - progress->set_up_us);
+}
+
 /* The status socket has closed: the process executes, or has failed and said how in the shared page, or was killed. */
 static void starting_over(struct process *p)
 {
   struct failure failure = { SECTION_INIT, p->progress->index, p->progress->error };
   switch (p->progress->state) {
   case PROGRESS_EXECUTING:
+    measure_phases(p);
     source_close(&p->status);
     message_free(p);
     p->state = PROCESS_RUNNING;

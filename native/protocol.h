@@ -64,6 +64,14 @@ enum {
 };
 
 enum {
+  PHASE_PREPARE = 0,
+  PHASE_CLONE = 1,
+  PHASE_INIT = 2,
+  PHASE_EXECVE = 3,
+  PHASE_COUNT = 4,
+};
+
+enum {
   FD_CONTROL = 3,
   FD_LISTENER = 4,
 };
@@ -191,6 +199,7 @@ struct reply_started {
   uint32_t request;
   uint32_t pid;
   const char *started_at;
+  struct u32s phases;
 };
 
 static inline void encode_reply_started(struct writer *w, const struct reply_started *v)
@@ -198,6 +207,7 @@ static inline void encode_reply_started(struct writer *w, const struct reply_sta
   put_u32(w, v->request);
   put_u32(w, v->pid);
   put_string(w, v->started_at);
+  put_u32s(w, v->phases);
 }
 
 struct reply_failed {

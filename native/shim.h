@@ -73,6 +73,8 @@ struct process {
   struct section host;
   uint32_t request;
   struct connection *requester; /* NULL when it has gone */
+  uint64_t began_us, prepared_us;
+  uint32_t phases[PHASE_COUNT];
   uint16_t columns, rows; /* a resize that came before the terminal */
 
   /* stdio */

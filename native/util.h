@@ -74,6 +74,8 @@ static inline const char *text_number(struct text *t, uint64_t value, int width)
 
 /* CLOCK_MONOTONIC in milliseconds. */
 uint64_t monotonic_ms(void);
+/* CLOCK_REALTIME in microseconds: the clock that reads the same in every time namespace (time_namespaces(7)). */
+uint64_t realtime_us(void);
 /* Writes `2026-01-02T03:04:05.000000006Z` (30 bytes, no NUL) for now, UTC. */
 #define TIMESTAMP_LENGTH 30
 void timestamp_now(char out[TIMESTAMP_LENGTH]);

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { CaissonError, conflict, isClass, notModified, systemError } from '../errors.ts';
 import { launchFailure } from '../runtime/launch-error.ts';
-import { type ExitRecord, type Launcher, LaunchError, type Shim } from '../runtime/shim.ts';
+import { type ExitRecord, type Launched, LaunchError, type Shim } from '../runtime/shim.ts';
 import { takePendingAttachments } from './attach.ts';
 import type { Container, PendingAttachment } from './container.ts';
 import { endedOf, exitCodeOf, isAlive, zeroTime } from './container-state.ts';
@@ -35,9 +35,12 @@ export async function startContainer(context: EngineContext, container: Containe
   }
   // The previous run's mounts and cgroups have the same names: they must be gone first.
   await container.released;
+  const began = performance.now();
   const attachments = takePendingAttachments(container);
+  let launched: Launched & { readonly specified: number };
   try {
-    const { shim, streams } = await launch(context, container, attachments);
+    launched = await launch(context, container, attachments);
+    const { shim, streams } = launched;
     supervise(context, container, shim, shim.startedAt);
     // Only now: who is connected waits for the end of this run.
     for (const [index, pending] of attachments.entries()) pending.connect(streams[index] ?? null);
@@ -47,16 +50,23 @@ export async function startContainer(context: EngineContext, container: Containe
     throw failedStart(context, container, error);
   }
   context.events.publish('container', 'start', container.id, container.eventAttributes());
+  const { phases, specified } = launched;
+  const waited = Object.values(phases).reduce((sum, milliseconds) => sum + milliseconds, specified - began);
+  context.logger.debug('started', { container: container.id, milliseconds: { specify: specified - began, ...phases, record: performance.now() - began - waited } });
 }
 
-function launch(context: EngineContext, container: Container, attachments: readonly PendingAttachment[]): ReturnType<Launcher['launch']> {
+/** `specified`: when the launch was ready to be sent, as `performance.now()`. */
+async function launch(
+  context: EngineContext, container: Container, attachments: readonly PendingAttachment[],
+): Promise<Launched & { readonly specified: number }> {
   const paths = containerPaths(context.settings.dataRoot, container.id);
   mkdirSync(paths.directory, { recursive: true, mode: 0o710 });
   rmSync(paths.exitRecord, { force: true });
   makeBindSources(container);
   writeNetworkFiles(context, container);
   const request = buildLaunchRequest(context, container);
-  return context.launcher.launch(request, attachments.map((pending) => pending.options));
+  const specified = performance.now();
+  return { ...await context.launcher.launch(request, attachments.map((pending) => pending.options)), specified };
 }
 
 /** `-v /not/there:/x` makes the directory on the host; `--mount` has been refused at create. */

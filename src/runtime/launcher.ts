@@ -3,7 +3,6 @@
  * there before, so that nothing is waited for twice.
  */
 import { mkdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { systemError } from '../errors.ts';
@@ -13,12 +12,12 @@ import { sealedMemfd } from '../linux/ffi/memfd.ts';
 import { Writer } from './plan/codec.ts';
 import { encodePlan, writeSection } from './plan/encode.ts';
 import type { Operation } from './plan/operations.ts';
-import type { AttachOptions, Launcher, LaunchRequest, Shim } from './shim.ts';
+import type { AttachOptions, Launched, Launcher, LaunchPhases, LaunchRequest, Shim } from './shim.ts';
 import { attachStream } from './shim/attach.ts';
 import { ControlConnection, encodeMessage } from './shim/connection.ts';
 import { readExitRecord } from './shim/exit-record.ts';
 import { launchErrorOf } from './shim/failure.ts';
-import { defaultStallMs } from './shim/protocol.ts';
+import { defaultStallMs, launchPhases } from './shim/protocol.ts';
 import { RemoteShim } from './shim/remote-shim.ts';
 import { stdioBits } from './shim/stdio-bits.ts';
 import { ShimSupply } from './shim/supply.ts';
@@ -82,7 +81,8 @@ interface Place {
 
 async function launch(
   supply: ShimSupply, { path, stallMs, left }: Place, request: LaunchRequest, attachments: readonly AttachOptions[],
-): Promise<{ shim: Shim; streams: readonly Socket[] }> {
+): Promise<Launched> {
+  const began = performance.now();
   const message = encodeMessage('launch', {
     request: 1,
     id: request.id,
@@ -114,17 +114,25 @@ async function launch(
   const launched = connection.answer(connection.nextRequest(), (answer) => {
     if (answer?.kind === 'started') {
       shim = new RemoteShim(connection, { socketPath: path, exitRecordPath: request.exitRecordPath, shimPid, pid: answer.pid, startedAt: answer.startedAt });
-      return { shim, streams };
+      return { shim, streams, phases: phasesOf(began, sent, answer.phases) };
     }
     for (const stream of streams) stream.destroy();
     left(gone.promise);
     if (answer?.kind === 'failed') throw launchErrorOf(answer, request.plan);
     throw systemError('the shim ended before the container was started', { operation: 'launch', object: request.id });
   });
+  const sent = performance.now();
   connection.send(message);
   // The shim is at work now, and this process has nothing to do.
   setImmediate(() => supply.replenish());
   return launched;
+}
+
+/** The shim's own phases between this process's; `messages` is what the way there and back took. */
+function phasesOf(began: number, sent: number, shim: readonly number[]): LaunchPhases {
+  const own = Object.fromEntries(launchPhases.map((name, index) => [name, (shim[index] ?? 0) / 1000]));
+  const messages = performance.now() - sent - shim.reduce((sum, microseconds) => sum + microseconds, 0) / 1000;
+  return { encode: sent - began, ...own, messages };
 }
 
 async function reconnect(path: string, left: Place['left']): Promise<Shim | undefined> {

@@ -112,13 +112,23 @@ export interface Shim extends ShimProcess {
   readonly execs: ReadonlyMap<string, ExecProcess>;
 }
 
+/** Where the time of a launch went: milliseconds, in the order in which they passed. */
+export type LaunchPhases = Readonly<Record<string, number>>;
+
+/** A container that runs, and the streams that were attached before it did. */
+export interface Launched {
+  readonly shim: Shim;
+  readonly streams: readonly Socket[];
+  readonly phases: LaunchPhases;
+}
+
 /** A launch in progress: streams attached before the process runs lose no byte. */
 export interface Launcher {
   /**
    * Starts a shim and executes the plan. `attachments` are connected before the process runs.
    * Rejects with LaunchError when an operation fails; nothing of the plan is left then (the shim has executed `release`).
    */
-  launch(request: LaunchRequest, attachments: readonly AttachOptions[]): Promise<{ shim: Shim; streams: readonly Socket[] }>;
+  launch(request: LaunchRequest, attachments: readonly AttachOptions[]): Promise<Launched>;
   /** Finds the shim of a container again after a restart; undefined when there is none any more. */
   reconnect(id: string): Promise<Shim | undefined>;
   /**

@@ -26,6 +26,8 @@ export interface EngineOptions {
   /** Share another engine's namespaces. */
   readonly beside?: RunningEngine;
   readonly env?: Readonly<Record<string, string>>;
+  /** A dockerd with its bridge and its packet filter, as people run it; the tests do without. */
+  readonly bridge?: boolean;
 }
 
 /** Caisson as users start it; `CAISSON=source` takes the sources without compiling them, any other value is an executable. */
@@ -135,8 +137,9 @@ export class RunningEngine {
     roots.push('--cgroup-parent', this.cgroupParent);
     const more = this.#options.args ?? [];
     if (this.kind.name === 'caisson') return [...caissonCommand(), 'daemon', ...roots, ...more];
-    const plain = ['--iptables=false', '--ip6tables=false', '--bridge=none', '--exec-opt', 'native.cgroupdriver=cgroupfs'];
-    return [this.kind.peer.dockerd, ...roots, ...plain, '--storage-driver', 'overlay2', ...more];
+    const network = this.#options.bridge === true ? [] : ['--iptables=false', '--ip6tables=false', '--bridge=none'];
+    const plain = ['--exec-opt', 'native.cgroupdriver=cgroupfs', '--storage-driver', 'overlay2'];
+    return [this.kind.peer.dockerd, ...roots, ...network, ...plain, ...more];
   }
 
   /** Starts the daemon over the same roots, in the same namespaces, and waits until it answers. */

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { failedSections, limits, replies, requests, shimDescriptor, stdioFlag, streamFlag } from '../shim/protocol.ts';
+import { failedSections, launchPhases, limits, replies, requests, shimDescriptor, stdioFlag, streamFlag } from '../shim/protocol.ts';
 import type { Fields } from './codec.ts';
 import { planMagic, planVersion } from './encode.ts';
 import { mountInFlag, operations } from './operations.ts';
@@ -74,6 +74,7 @@ export function protocolHeader(): string {
     constants('STDIO', stdioFlag),
     constants('STREAM', streamFlag),
     constants('SECTION', Object.fromEntries(failedSections.map((name, index) => [name, index]))),
+    constants('PHASE', Object.fromEntries([...launchPhases, 'count'].map((name, index) => [name, index]))),
     constants('FD', shimDescriptor),
     constants('LIMIT', limits),
     ...Object.entries(requests).flatMap(([name, { fields }]) => [struct('request', name, fields), decoder('request', name, fields)]),

@@ -47,8 +47,11 @@ export const requests = {
 
 /** From the shim. */
 export const replies = {
-  /** `startedAt`: RFC 3339 with nanoseconds, UTC, and never after the `finishedAt` of the same process. */
-  started: { type: 64, fields: { request: 'u32', pid: 'u32', startedAt: 'string' } },
+  /**
+   * `startedAt`: RFC 3339 with nanoseconds, UTC, and never after the `finishedAt` of the same process. `phases`: microseconds of
+   * each of `launchPhases`.
+   */
+  started: { type: 64, fields: { request: 'u32', pid: 'u32', startedAt: 'string', phases: 'u32s' } },
   /** `section`: see `failedSection`; `index` -1 when it was no operation; `error` is the errno. */
   failed: { type: 65, fields: { request: 'u32', section: 'u32', index: 'i32', error: 'u32', object: 'string' } },
   /** `error` 0 or an errno. */
@@ -67,6 +70,12 @@ export const streamFlag = { stdin: 1, stdout: 2, stderr: 4 } as const;
 
 /** `failed.section`, in the order of the wire. */
 export const failedSections = ['prepare', 'clone', 'init', 'host', 'release'] as const;
+
+/**
+ * Where the time of a start goes in the shim, in the order of `started.phases`: the section `prepare`; `clone`, until the new
+ * process executes its first instruction; its section `init`, until the seccomp filter; `execve` and the filter, until the shim knows of it.
+ */
+export const launchPhases = ['prepare', 'clone', 'init', 'execve'] as const;
 
 /** Descriptors that a shim is born with. */
 export const shimDescriptor = { control: 3, listener: 4 } as const;
