@@ -19,9 +19,41 @@ static void sleep_ms(int milliseconds)
   poll(NULL, 0, milliseconds);
 }
 
+/* getdents64(2) */
+struct directory_entry {
+  uint64_t inode;
+  int64_t next;
+  unsigned short size;
+  unsigned char type;
+  char name[];
+};
+#define ENTRY_DIRECTORY 4
+
+/* A container may have made a group in its group in its group …; a deeper one is the user's own affair. */
+#define NESTED 32
+
+/* Removes the directories below an open one, deepest first. What is busy stays, and with it what it is in. */
+static void remove_nested(int directory, int depth)
+{
+  _Alignas(struct directory_entry) char entries[2048];
+  long size;
+  while ((size = syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0) {
+    for (long at = 0; at < size;) {
+      const struct directory_entry *entry = (const struct directory_entry *)(entries + at);
+      at += entry->size;
+      if (entry->type != ENTRY_DIRECTORY || strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0)
+        continue;
+      CLOSE int nested = depth == 0 ? -1 : openat(directory, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      if (nested >= 0)
+        remove_nested(nested, depth - 1);
+      syscall(SYS_unlinkat, directory, entry->name, AT_REMOVEDIR);
+    }
+  }
+}
+
 /*
- * A cgroup is busy until the kernel has finished with its last task, shortly after the shim has reaped it. Waits of 1, 2, 4 …
- * 64 ms, two seconds in all; the first tries are immediate, because most often it is already free.
+ * A cgroup is busy while others are in it, and until the kernel has finished with its last task, shortly after the shim has reaped
+ * it. Waits of 1, 2, 4 … 64 ms, two seconds in all; the first tries are immediate, because most often it is already free.
  */
 int do_rmdir(struct runner *run, const struct op_rmdir *op)
 {
@@ -32,6 +64,9 @@ int do_rmdir(struct runner *run, const struct op_rmdir *op)
     error = result(rmdir(op->path));
     if (error != -EBUSY)
       break;
+    CLOSE int directory = open(op->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory >= 0)
+      remove_nested(directory, NESTED);
     pause = pause == 0 ? 1 : pause < 64 ? pause * 2 : 64;
     sleep_ms(pause);
   }

@@ -116,7 +116,9 @@ function createContext(settings: EngineSettings, logger: Logger): EngineContext 
   const storage = createOverlayDriver({ dataRoot: settings.dataRoot, database });
   const registry = new ContainerRegistry(new ContainerStore(database), logger);
   const layersInUse = () => new Set(registry.all().flatMap((container) => container.record.topLayer ?? []));
-  const cgroups = createCgroupDriver(settings.cgroupParent, { mountpointDirectory: join(settings.execRoot, 'cgroup-mountpoints') });
+  const cgroups = createCgroupDriver(settings.cgroupParent, {
+    mountpointDirectory: join(settings.execRoot, 'cgroup-mountpoints'), parentRecord: join(settings.execRoot, 'cgroup-parents'),
+  });
   return {
     settings,
     logger,

@@ -3,7 +3,7 @@
  */
 import type { CreateRequest, ExecConfig, HostConfig } from '../engine/docker-types.ts';
 import type { VolumeCreateRequest } from '../engine/engine.ts';
-import { any, array, bool, int, int64, map, named, set, string, struct, uint, words } from './schema.ts';
+import { any, array, bool, int, int64, map, named, set, string, struct, uint, wholeStruct, words } from './schema.ts';
 import type { Shape, Struct } from './schema.ts';
 
 const strings = array(string);
@@ -28,13 +28,13 @@ const config: Readonly<Record<string, Shape>> = {
   StopSignal: string, StopTimeout: int, Shell: words,
 };
 
-const weightDevice = struct('blkiodev.WeightDevice', { Path: string, Weight: { kind: 'uint', goType: 'uint16' } });
-const throttleDevice = struct('blkiodev.ThrottleDevice', { Path: string, Rate: { kind: 'uint', goType: 'uint64' } });
+const weightDevice = wholeStruct('blkiodev.WeightDevice', { Path: string, Weight: { kind: 'uint', goType: 'uint16' } });
+const throttleDevice = wholeStruct('blkiodev.ThrottleDevice', { Path: string, Rate: { kind: 'uint', goType: 'uint64' } });
 
-const deviceMapping = struct('container.DeviceMapping', {
+const deviceMapping = wholeStruct('container.DeviceMapping', {
   PathOnHost: string, PathInContainer: string, CgroupPermissions: string,
 });
-const deviceRequest = struct('container.DeviceRequest', {
+const deviceRequest = wholeStruct('container.DeviceRequest', {
   Driver: string, Count: int, DeviceIDs: strings, Capabilities: array(strings), Options: labels,
 });
 
@@ -51,7 +51,7 @@ const resources: Readonly<Record<string, Shape>> = {
   DeviceRequests: array(deviceRequest),
   KernelMemory: int64, KernelMemoryTCP: int64, MemoryReservation: int64, MemorySwap: int64, MemorySwappiness: int64,
   OomKillDisable: bool,
-  PidsLimit: int64, Ulimits: array(struct('units.Ulimit', { Name: string, Soft: int64, Hard: int64 })), CpuCount: int64,
+  PidsLimit: int64, Ulimits: array(wholeStruct('units.Ulimit', { Name: string, Hard: int64, Soft: int64 })), CpuCount: int64,
   CpuPercent: int64,
   IOMaximumIOps: { kind: 'uint', goType: 'uint64' }, IOMaximumBandwidth: { kind: 'uint', goType: 'uint64' },
 };

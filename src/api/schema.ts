@@ -20,6 +20,8 @@ export interface Struct<Value = unknown> {
   readonly fields: Readonly<Record<string, Shape>>;
   /** Field names in lower case to their spelling; made with the struct. */
   readonly spelling: ReadonlyMap<string, string>;
+  /** As an element of a list: null and missing fields become Go's zero values, which Docker's inspect shows. */
+  readonly whole: boolean;
 }
 
 export type Shape =
@@ -45,8 +47,13 @@ export const map = (of: Shape): Shape => ({ kind: 'map', of, goType: `map[string
 
 export function struct(goType: string, fields: Readonly<Record<string, Shape>>): Struct<never> {
   const spelling = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]));
-  return { kind: 'struct', goType, fields, spelling };
+  return { kind: 'struct', goType, fields, spelling, whole: false };
 }
+
+/** A struct of which no field is optional (`omitempty`). */
+export const wholeStruct = (goType: string, fields: Readonly<Record<string, Shape>>): Struct<never> => ({
+  ...struct(goType, fields), whole: true,
+});
 
 /** Names without values, as in ExposedPorts. */
 export const set: Shape = map(struct('struct {}', {}));
@@ -103,9 +110,14 @@ function check(value: unknown, shape: Shape, place: Place): void {
   }
 }
 
+/** Bits that a Go type says it has: `uint16` and the like; 64 for the others. */
+const bitsOf = (goType: string): number => Number(/^u?int(8|16|32)$/.exec(goType)?.[1] ?? 64);
+
 function checkInteger(value: unknown, shape: Scalar, place: Place): void {
-  const low = shape.kind === 'uint' ? 0 : -(2 ** 63);
-  const high = shape.kind === 'uint' ? 2 ** 64 : 2 ** 63;
+  const bits = bitsOf(shape.goType);
+  const low = shape.kind === 'uint' ? 0 : -(2 ** (bits - 1));
+  const limit = 2 ** (shape.kind === 'uint' ? bits : bits - 1);
+  const high = bits < 64 ? limit - 1 : limit;
   // High itself is let through: 2^63-1, a usual way of saying "unlimited", reads as 2^63 in a double.
   if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return;
   refuse(value, shape.goType, place);
@@ -114,6 +126,19 @@ function checkInteger(value: unknown, shape: Scalar, place: Place): void {
 function checkArray(value: unknown, of: Shape, goType: string, place: Place): void {
   if (!Array.isArray(value)) return refuse(value, goType, place);
   for (const item of value) check(item, of, place);
+  if (of.kind === 'struct' && of.whole) for (const [index, item] of value.entries()) value[index] = completed(item, of);
+}
+
+/** All fields, in the struct's order. */
+function completed(item: unknown, { fields }: Struct): Record<string, unknown> {
+  const given = isObject(item) ? item : {};
+  return Object.fromEntries(Object.entries(fields).map(([name, shape]) => [name, given[name] ?? zeroOf(shape)]));
+}
+
+function zeroOf({ kind }: Shape): unknown {
+  if (kind === 'string') return '';
+  if (kind === 'bool') return false;
+  return kind === 'int' || kind === 'uint' || kind === 'number' ? 0 : null;
 }
 
 function checkStruct(value: Record<string, unknown>, shape: Struct, place: Place): void {

@@ -93,9 +93,6 @@ export function gateContainerInspect(inspect: object, version: number): object {
     // Docker 25 dropped names that older clients look up.
     old['Config'] = { MacAddress: endpointMac(old), ...asJson(old['Config']) };
   }
-  if (version < 42) {
-    old['HostConfig'] = { KernelMemory: 0, KernelMemoryTCP: 0, ...asJson(old['HostConfig']) };
-  }
   if (version < 45) addShortIdAliases(old);
   return old;
 }

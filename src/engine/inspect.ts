@@ -3,6 +3,7 @@ import type { Container } from './container.ts';
 import { dockerState, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { containerPaths } from './paths.ts';
+import { shownHostConfig } from './shown-host-config.ts';
 
 export function inspectContainer(context: EngineContext, container: Container, withSize: boolean): object {
   const { record } = container;
@@ -30,7 +31,7 @@ export function inspectContainer(context: EngineContext, container: Container, w
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: execs.length > 0 ? execs : null,
-    HostConfig: record.hostConfig,
+    HostConfig: shownHostConfig(record.hostConfig),
     GraphDriver: {
       Data: {
         ID: record.id,

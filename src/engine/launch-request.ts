@@ -1,9 +1,10 @@
 /** From a container's record to what its shim is asked to do: the specification, the plan, the streams. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { conflict, invalidParameter } from '../errors.ts';
+import { conflict, invalidParameter, isClass } from '../errors.ts';
 import type { CgroupLayout } from '../linux/cgroup/layout.ts';
 import { compileContainer, compileExec, type RootSource } from '../runtime/compile.ts';
+import { cgroupRefusal } from '../runtime/launch-error.ts';
 import type { Plan } from '../runtime/plan/operations.ts';
 import type { ExecRequest, LaunchRequest, LogTarget } from '../runtime/shim.ts';
 import type { RootDescription } from '../storage/driver.ts';
@@ -92,8 +93,15 @@ function buildSpec(context: EngineContext, container: Container): LaunchSpec {
     joined: joinedProcesses(context, container), shmPath: shmPath(context, container), cgroupParent: settings.cgroupParent,
     initBinary: settings.initBinary, remap: settings.usernsRemap, devices: context.devices, host: context.host,
   });
-  const cgroup = context.cgroups.layout(built.config.linux.cgroupsPath ?? '', built.config.linux.resources ?? {});
-  return { ...built, root, cgroup };
+  return { ...built, root, cgroup: layoutOf(context, built) };
+}
+
+function layoutOf({ cgroups }: EngineContext, { config: { linux } }: BuiltSpec): CgroupLayout {
+  try {
+    return cgroups.layout(linux.cgroupsPath ?? '', linux.resources ?? {});
+  } catch (error) {
+    throw isClass(error, 'invalid-parameter') ? cgroupRefusal(error) : error;
+  }
 }
 
 /** Whatever the kernel's defaults are: a writable layer must be a plain difference, readable without its mount. */

@@ -5,6 +5,7 @@ import type { Container } from './container.ts';
 import { endedOf, exitCodeOf, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { containerPaths } from './paths.ts';
+import { cgroupPath } from './spec/build.ts';
 import { killAndWait } from './stop.ts';
 
 export interface RemoveOptions {
@@ -71,8 +72,17 @@ function forget(context: EngineContext, container: Container): void {
   for (const exec of container.execs.keys()) context.execs.delete(exec);
   for (const pending of container.pendingAttachments) pending.connect(null);
   context.registry.remove(container);
+  releaseCgroupParent(context, container);
   context.events.publish('container', 'destroy', container.id, container.eventAttributes());
   container.settleWaiters(['removed', 'not-running', 'next-exit'], { StatusCode: exitCodeOf(container.state) });
+}
+
+/** A parent of its own that was made for it goes with the last container that names it. */
+function releaseCgroupParent({ cgroups, registry, settings }: EngineContext, { id, record }: Container): void {
+  const { hostConfig } = record;
+  const isNamed = (other: Container) => other.record.hostConfig.CgroupParent === hostConfig.CgroupParent;
+  if (!hostConfig.CgroupParent || registry.all().some(isNamed)) return;
+  cgroups.releaseParents(cgroupPath(hostConfig, settings.cgroupParent, id));
 }
 
 /** Tells whether any container still has the volume. */

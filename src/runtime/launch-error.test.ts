@@ -72,10 +72,22 @@ test.each<[string, Operation, number, string, number, string]>([
 });
 
 test('a limit that a cgroup file refuses, before there is an init', () => {
-  const write = op('writeFile', 'x', { path: '/sys/fs/cgroup/cpuset/x/cpuset.cpus', data: '99', create: 0, mode: 0 });
-  expect(launchFailure(failed(write, EINVAL, 'prepare'), 'sh').error.message).toBe(
-    `${prefix}error setting cgroup config for procHooks process: failed to write "99": write /sys/fs/cgroup/cpuset/x/cpuset.cpus: invalid argument: unknown`,
+  const message = (path: string) => {
+    const write = op('writeFile', 'x', { path, data: '99', create: 0, mode: 0 });
+    return launchFailure(failed(write, EINVAL, 'prepare'), 'sh').error.message;
+  };
+  expect(message('/sys/fs/cgroup/cpuset/x/cpuset.cpus')).toBe(
+    `${prefix}unable to apply cgroup configuration: failed to write "99": write /sys/fs/cgroup/cpuset/x/cpuset.cpus: invalid argument: unknown`,
   );
+  expect(message('/sys/fs/cgroup/pids/x/pids.max')).toBe(
+    `${prefix}error during container init: error setting cgroup config for procHooks process: failed to write "99": write /sys/fs/cgroup/pids/x/pids.max: invalid argument: unknown`,
+  );
+});
+
+test('a score that may not be lowered is no program that may not be executed', () => {
+  const write = op('writeFile', 'x', { path: '/proc/self/oom_score_adj', data: '-500', create: 0, mode: 0 });
+  const { exitCode, error } = launchFailure(failed(write, EACCES), 'sh');
+  expect([exitCode, error.class]).toEqual([128, 'system']);
 });
 
 test('a working directory that is a file; a root that cannot be mounted', () => {

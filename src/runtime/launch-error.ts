@@ -18,6 +18,7 @@ const exitUnknown = 128;
 const startPrefix =
   'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ' +
   'unable to start container process: ';
+const setPrefix = 'error during container init: error setting cgroup config for procHooks process: ';
 const execPrefix = 'OCI runtime exec failed: exec failed: unable to start container process: ';
 
 /** A container that did not start. `command` is its first argument. */
@@ -39,6 +40,11 @@ export function launchFailure(error: LaunchError, command: string): LaunchFailur
     };
   }
   return classify(`${startPrefix}${during}${describeFailure(error, command)}: unknown`, error);
+}
+
+/** Limits that contradict themselves, which runc finds when it would set them. `error` says what is wrong. */
+export function cgroupRefusal(error: CaissonError): CaissonError {
+  return systemError(`${startPrefix}${setPrefix}${error.message}`, { operation: 'start container', cause: error });
 }
 
 /** The engine itself makes the working directory, before runc comes into play; Docker's sentence is its own. */
@@ -104,6 +110,7 @@ function describeFailure(error: LaunchError, command: string): string {
     case 'seccomp':
       return `unable to init seccomp: error loading seccomp filter into kernel: ${why}`;
     case 'writeFile':
+    case 'writeProcess':
       return writeFailure(operation, failure.errno);
     case 'mkdir':
       return `unable to apply cgroup configuration: mkdir ${operation.path}: ${why}`;
@@ -146,9 +153,17 @@ function mountReason({ type, source, target }: Extract<Operation, { name: 'mount
 const mountFailure = (source: string, target: string, why: string): string =>
   `error mounting ${quote(source)} to rootfs at ${quote(target)}: mount src=${source}, dst=${target}: ${why}`;
 
-function writeFailure({ path, data }: Extract<Operation, { name: 'writeFile' }>, number: number): string {
+function writeFailure(operation: Extract<Operation, { name: 'writeFile' | 'writeProcess' }>, number: number): string {
   const why = errnoText(number);
+  const path = operation.name === 'writeFile' ? operation.path : `/proc/self/${operation.file}`;
+  if (path.endsWith('/oom_score_adj') && number === errno.EACCES) {
+    // Not in the kernel's words: the docker command takes them for a program that may not be executed.
+    return `can't set oom_score_adj to ${operation.data.trim()}: lowering it needs CAP_SYS_RESOURCE`;
+  }
   if (path.startsWith('/proc/sys/'))
     return `${number === errno.ENOENT || number === errno.EACCES ? 'open' : 'write'} ${path}: ${why}`;
-  return `error setting cgroup config for procHooks process: failed to write ${quote(data.trim())}: write ${path}: ${why}`;
+  const failed = `failed to write ${quote(operation.data.trim())}: write ${path}: ${why}`;
+  // Those that a process needs before it can join come first.
+  if (/\/(cpuset\.|cpu\.rt_)[^/]*$/.test(path)) return `unable to apply cgroup configuration: ${failed}`;
+  return operation.name === 'writeFile' && !path.startsWith('/proc/') ? `${setPrefix}${failed}` : failed;
 }

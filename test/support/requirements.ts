@@ -6,6 +6,7 @@ import { test } from 'bun:test';
 import { existsSync, readFileSync } from 'node:fs';
 import { dockerCommands } from './docker-command.ts';
 import { hierarchies } from './cgroups.ts';
+import { blockDevice } from './limits.ts';
 import { apiSpecification } from './paths.ts';
 import { installedPeer, unpackedPeer, type Peer } from './peers.ts';
 import type { EngineKind } from './engine.ts';
@@ -25,6 +26,12 @@ const underTest = engineUnderTest();
 const major = (peer: Peer): number => parseInt(peer.version, 10);
 const cgroupTypes = (): string => readFileSync('/proc/self/mounts', 'utf8');
 
+/** CAP_SYS_RESOURCE is bit 24 of the capabilities that a process may have. */
+const holdsSysResource = (): boolean => {
+  const bounding = /^CapBnd:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  return (BigInt(`0x${bounding}`) & (1n << 24n)) !== 0n;
+};
+
 /** Each need: undefined when it is met, else what is missing. */
 const CHECKS = {
   root: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
@@ -34,6 +41,8 @@ const CHECKS = {
   'cgroup-v1': () => (/ cgroup .*\bmemory\b/.test(cgroupTypes()) ? undefined : 'needs cgroup version 1'),
   'cgroup-v2': () => (existsSync('/sys/fs/cgroup/cgroup.controllers') ? undefined : 'needs a unified cgroup version 2 hierarchy'),
   cgroups: () => (hierarchies().length > 0 ? undefined : 'needs a cgroup hierarchy'),
+  'block-device': () => (blockDevice() === undefined ? 'needs a block device' : undefined),
+  'lacks-sys-resource': () => (holdsSysResource() ? 'needs a machine whose root lacks CAP_SYS_RESOURCE' : undefined),
   /** Behaviour that is Caisson's own, or that no dockerd can show here. */
   caisson: () => (underTest?.name === 'caisson' ? undefined : 'is about Caisson alone'),
   /** Behaviour or texts that came after Docker Engine 20.10. */

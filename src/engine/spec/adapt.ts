@@ -6,12 +6,9 @@ import type { HostConfig } from '../docker-types.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths, defaultShmSize } from './defaults.ts';
 import type { HostFacts } from './host.ts';
 
-const minCpuShares = 2;
-const maxCpuShares = 262_144;
-
 /** A new object; the request is left as it is. */
 export function adaptHostConfig(requested: HostConfig, host: HostFacts): HostConfig {
-  const { Memory = 0, MemorySwap = 0, CpuShares = 0, PidsLimit, MemorySwappiness, Privileged = false } = requested;
+  const { Memory = 0, MemorySwap = 0, PidsLimit, MemorySwappiness, Privileged = false } = requested;
   return {
     ...requested,
     NetworkMode:
@@ -23,7 +20,6 @@ export function adaptHostConfig(requested: HostConfig, host: HostFacts): HostCon
       Name: requested.RestartPolicy?.Name || 'no',
       MaximumRetryCount: requested.RestartPolicy?.MaximumRetryCount ?? 0,
     },
-    CpuShares: CpuShares > 0 ? Math.min(Math.max(CpuShares, minCpuShares), maxCpuShares) : CpuShares,
     // By default as much swap as memory.
     MemorySwap: Memory > 0 && MemorySwap === 0 ? Memory * 2 : MemorySwap,
     MemorySwappiness: MemorySwappiness === -1 ? null : MemorySwappiness,

@@ -112,8 +112,7 @@ export function buildOciConfig(input: SpecInput): BuiltSpec {
         ...(remap === null ? {} : { uidMappings: remap.uidMappings, gidMappings: remap.gidMappings }),
         ...(timeOffsets === undefined ? {} : { timeOffsets }),
         devices: granted.devices,
-        // A parent given with `..` stays below the hierarchies' roots.
-        cgroupsPath: posix.join('/', hostConfig.CgroupParent || input.cgroupParent, input.id),
+        cgroupsPath: cgroupPath(hostConfig, input.cgroupParent, input.id),
         resources: resourcesOf(hostConfig, granted.rules, input.devices.blockDevice),
         sysctl: sysctlsFor(hostConfig, host, remap !== null),
         ...(seccomp.config === undefined ? {} : { seccomp: seccomp.config }),
@@ -125,6 +124,10 @@ export function buildOciConfig(input: SpecInput): BuiltSpec {
     },
   };
 }
+
+/** Below each hierarchy's root, where a parent given with `..` stays too. */
+export const cgroupPath = ({ CgroupParent }: HostConfig, defaultParent: string, id: string): string =>
+  posix.join('/', CgroupParent || defaultParent, id);
 
 function capabilitiesFor({ CapAdd, CapDrop, Privileged }: HostConfig, host: HostFacts): string[] {
   return tweakCapabilities(

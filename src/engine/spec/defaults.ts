@@ -74,7 +74,8 @@ export const defaultDeviceRules: readonly OciDeviceRule[] = [
 
 /**
  * What the runtime itself adds to any container's rules (runc libcontainer/specconv AllowedDevices): making nodes of
- * any kind, the default devices, and pseudo terminals.
+ * any kind, the default devices, pseudo terminals, and tun (taken out in 1.2.0, back in 1.2.4 for those who make the
+ * node themselves).
  */
 export const runtimeDeviceRules: readonly OciDeviceRule[] = [
   { allow: true, type: 'c', access: 'm' },
@@ -91,6 +92,7 @@ export const runtimeDeviceRules: readonly OciDeviceRule[] = [
   ).map(([major, minor]) => allow(major, minor)),
   { allow: true, type: 'c', major: 136, access: 'rwm' },
   allow(5, 2),
+  allow(10, 200),
 ];
 
 /** Docker grants these in a network namespace of the container's own, as capabilities allow them to root anyway. */

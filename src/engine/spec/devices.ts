@@ -60,11 +60,14 @@ export function parseDeviceRule(text: string): OciDeviceRule {
   const match = /^([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})$/.exec(text);
   if (match === null) throw invalidParameter(`invalid device cgroup rule format: '${text}'`);
   const [, type, major, minor, access] = match as unknown as [string, 'a' | 'c' | 'b', string, string, string];
-  return {
-    allow: true,
-    type,
-    access,
-    ...(major === '*' ? {} : { major: Number(major) }),
-    ...(minor === '*' ? {} : { minor: Number(minor) }),
-  };
+  const numbers = { ...deviceNumber('major', major, text), ...deviceNumber('minor', minor, text) };
+  return { allow: true, type, access, ...numbers };
+}
+
+/** Nothing for `*`: any number. */
+function deviceNumber(which: 'major' | 'minor', digits: string, rule: string): { readonly major?: number; readonly minor?: number } {
+  if (digits === '*') return {};
+  const number = Number(digits);
+  if (!Number.isSafeInteger(number)) throw invalidParameter(`invalid ${which} value in device cgroup rule format: '${rule}'`);
+  return { [which]: number };
 }

@@ -61,7 +61,7 @@ function v1Support(cgroups: CgroupDriver, host: CgroupHost): CgroupSupport {
     memoryReservation: has('memory', 'memory.soft_limit_in_bytes'),
     swappiness: has('memory', 'memory.swappiness'),
     oomKillDisable: has('memory', 'memory.oom_control'),
-    kernelMemory: false,
+    kernelMemory: has('memory', 'memory.kmem.limit_in_bytes'),
     cpuShares: has('cpu', 'cpu.shares'),
     cpuCfs: has('cpu', 'cpu.cfs_quota_us'),
     cpuRealtime: has('cpu', 'cpu.rt_runtime_us'),

@@ -33,6 +33,8 @@ function present<T extends object>(fields: T): T | undefined {
 
 const positive = (value: number | undefined): number | undefined =>
   value !== undefined && value > 0 ? value : undefined;
+/** The most a rate can be; clients say "unlimited" with it, and a double is rounded up to one more. */
+const maxRate = 2 ** 64 - 2 ** 11;
 const nonZero = (value: number | undefined): number | undefined => (value ? value : undefined);
 
 function memoryOf(r: Resources): Pick<OciResources, 'memory'> {
@@ -71,7 +73,7 @@ function pidsOf(r: Resources): Pick<OciResources, 'pids'> {
 
 function blockIoOf(r: Resources, blockDevice: BlockDevice): Pick<OciResources, 'blockIO'> {
   const throttle = (devices: ThrottleDevice[] | null | undefined): OciThrottle[] | undefined =>
-    devices?.length ? devices.map(({ Path, Rate }) => ({ ...blockDevice(Path), rate: Rate })) : undefined;
+    devices?.length ? devices.map(({ Path, Rate }) => ({ ...blockDevice(Path), rate: Math.min(Rate, maxRate) })) : undefined;
   const blockIO = present({
     weight: positive(r.BlkioWeight),
     weightDevice: r.BlkioWeightDevice?.length

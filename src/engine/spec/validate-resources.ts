@@ -1,4 +1,7 @@
-/** Limits, and whether this kernel can keep them (moby daemon_unix.go verifyPlatformContainerResources). */
+/**
+ * Limits, and whether this kernel can keep them: what Docker's router looks at (moby runconfig), then what its daemon
+ * does (moby daemon_unix.go verifyPlatformContainerResources).
+ */
 import { invalidParameter } from '../../errors.ts';
 import type { Resources } from '../docker-types.ts';
 import { isSubset, parseCpuList } from './cpu-list.ts';
@@ -10,6 +13,20 @@ const minMemory = 6 * 1024 * 1024;
 const refuse = (message: string): never => {
   throw invalidParameter(message);
 };
+
+/**
+ * What a create request is refused for before anything else of it is looked at. Throws invalid-parameter in Docker's
+ * words.
+ */
+export function validateRequestedResources(r: Resources, { cgroup }: HostFacts): void {
+  if (r.IOMaximumBandwidth) refuse('invalid option: QoS maximum bandwidth configuration is not supported on linux');
+  if (r.IOMaximumIOps) refuse('invalid option: QoS maximum IOPs configuration is not supported on linux');
+  const { CpuRealtimePeriod: period = 0, CpuRealtimeRuntime: runtime = 0, CpuShares: shares = 0 } = r;
+  if ((period > 0 || runtime > 0) && !cgroup.cpuRealtime) refuse('kernel does not support CPU real-time scheduler');
+  if (period !== 0 && runtime !== 0 && runtime > period)
+    refuse('cpu real-time runtime cannot be higher than cpu real-time period');
+  if (shares < 0) refuse(`invalid CPU shares (${shares}): value must be a positive integer`);
+}
 
 /**
  * Checks and returns warnings; what a warning says is discarded is cleared in `resources`. `update` is `docker update`,
@@ -68,13 +85,19 @@ function validateMemory(r: Resources, { cgroup }: HostFacts, update: boolean): s
   if (limit > 0 && reservation > 0 && limit < reservation) {
     refuse('Minimum memory limit can not be less than memory reservation limit, see usage');
   }
-  if ((r.KernelMemory ?? 0) > 0 && !cgroup.kernelMemory) {
-    warnings.push(
-      'Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. Limitation discarded.',
-    );
-    r.KernelMemory = 0;
-  }
-  return warnings;
+  return [...warnings, ...validateKernelMemory(r, cgroup.kernelMemory)];
+}
+
+/** Clients of API 1.41 and older may ask for it. Kernels since 5.16 take no such limit, and none is written. */
+function validateKernelMemory(r: Resources, supported: boolean): string[] {
+  const limit = r.KernelMemory ?? 0;
+  if (limit <= 0) return [];
+  if (supported && limit < minMemory) refuse('Minimum kernel memory limit allowed is 6MB');
+  if (supported) return [];
+  r.KernelMemory = 0;
+  return [
+    'Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. Limitation discarded.',
+  ];
 }
 
 function validateOomAndPids(r: Resources, { cgroup }: HostFacts): string[] {
@@ -107,8 +130,7 @@ function validateCpu(r: Resources, { cgroup, cpus }: HostFacts): string[] {
     refuse('NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted');
   }
   if (nano < 0 || nano > cpus * 1e9)
-    refuse(`Range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
-  if ((r.CpuShares ?? 0) < 0) refuse('shares: invalid argument');
+    refuse(`range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
   if ((r.CpuShares ?? 0) > 0 && !cgroup.cpuShares) {
     warnings.push('Your kernel does not support CPU shares or the cgroup is not mounted. Shares discarded.');
     r.CpuShares = 0;
@@ -151,10 +173,9 @@ function validateCpuset(r: Resources, { cgroup, cpusetCpus, cpusetMems }: HostFa
 function checkList(requested: string, available: string, what: string, name: string): void {
   if (requested === '') return;
   const list = parseCpuList(requested);
-  if (list === undefined)
-    throw invalidParameter(`Invalid value ${requested} for cpuset ${what}: invalid format: ${requested}`);
+  if (typeof list === 'string') throw invalidParameter(`Invalid value ${requested} for cpuset ${what}: ${list}`);
   const known = parseCpuList(available);
-  if (available === '' || known === undefined || isSubset(list, known)) return;
+  if (available === '' || typeof known === 'string' || isSubset(list, known)) return;
   refuse(`Requested ${name} are not available - requested ${requested}, available: ${available}`);
 }
 

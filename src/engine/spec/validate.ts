@@ -15,7 +15,7 @@ import { seccompFilter } from './seccomp.ts';
 import { mergeTmpfsOptions, tmpfsWords } from './tmpfs-options.ts';
 import { validateConfig } from './validate-config.ts';
 import { validateNetworkMode } from './validate-network.ts';
-import { validateResources } from './validate-resources.ts';
+import { validateRequestedResources, validateResources } from './validate-resources.ts';
 import { validateRestartPolicy } from './validate-restart.ts';
 
 /**
@@ -24,6 +24,8 @@ import { validateRestartPolicy } from './validate-restart.ts';
  * `hostConfig`.
  */
 export function validateCreate(config: ContainerConfig, hostConfig: HostConfig, host: HostFacts): string[] {
+  validateIsolation(hostConfig.Isolation ?? '');
+  validateRequestedResources(hostConfig, host);
   validateConfig(config);
   if (hostConfig.AutoRemove === true && !['', 'no'].includes(hostConfig.RestartPolicy?.Name ?? '')) {
     throw invalidParameter("can't create 'AutoRemove' container with restart policy");
@@ -32,7 +34,6 @@ export function validateCreate(config: ContainerConfig, hostConfig: HostConfig, 
   validateHosts(hostConfig.ExtraHosts ?? []);
   validateRestartPolicy(hostConfig.RestartPolicy);
   validateCapabilities(hostConfig, host);
-  validateIsolation(hostConfig.Isolation ?? '');
   if (Object.hasOwn(hostConfig.Annotations ?? {}, '')) {
     throw invalidParameter('invalid Annotations: the empty string is not permitted as an annotation key');
   }
@@ -79,7 +80,7 @@ function wrapped(what: string, check: () => unknown): void {
 
 function validateIsolation(isolation: string): void {
   if (!['', 'default'].includes(isolation.toLowerCase()))
-    throw invalidParameter(`invalid isolation '${isolation}' on linux`);
+    throw invalidParameter(`invalid isolation (${isolation}): linux only supports 'default'`);
 }
 
 function validateModes({ IpcMode, PidMode, UTSMode, UsernsMode, CgroupnsMode }: HostConfig): void {
@@ -136,7 +137,7 @@ function validateUnsupported({ Links, DeviceRequests, StorageOpt, Runtime = '', 
   if (StorageOpt && Object.keys(StorageOpt).length > 0) {
     throw invalidParameter("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
   }
-  if (CgroupParent.includes('\0') || CgroupParent.split('/').includes('..')) {
+  if (CgroupParent.includes('\0')) {
     throw invalidParameter(`invalid cgroup parent: ${JSON.stringify(CgroupParent)}`);
   }
 }

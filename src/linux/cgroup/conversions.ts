@@ -1,6 +1,6 @@
 /**
- * OCI's limits are those of cgroup v1; these are the v2 values for them (as opencontainers/cgroups converts since
- * 2025).
+ * OCI's limits are those of cgroup v1; these are the v2 values for them, as runc converts since 1.3.2 (Docker 28.5.1 and
+ * newer bring that; opencontainers/cgroups ConvertCPUSharesToCgroupV2Value).
  */
 import { invalidParameter } from '../../errors.ts';
 
@@ -13,6 +13,16 @@ export function cpuWeight(shares: number): number {
   if (shares >= 262144) return 10000;
   const log = Math.log2(shares);
   return Math.ceil(10 ** ((log * log + 125 * log) / 612 - 7 / 34));
+}
+
+/**
+ * Refuses shares that v1's `cpu.shares` would silently put at its bounds, in runc's words. Throws invalid-parameter. v2
+ * knows weights only, and takes the nearest.
+ */
+export function checkCpuShares(shares: number | undefined): void {
+  if (!shares) return;
+  if (shares < 2) throw invalidParameter('the minimum allowed cpu-shares is 2');
+  if (shares > 262_144) throw invalidParameter('the maximum allowed cpu-shares is 262144');
 }
 
 /** `io.weight` (1 to 10000) for a `blkio.weight` (10 to 1000). */

@@ -18,6 +18,8 @@ export interface CgroupDriver {
    * parent that cannot be made.
    */
   layout(path: string, resources: CgroupResources): CgroupLayout;
+  /** Removes what `layout` has made above a cgroup path that no container uses any more, where nothing else is in it. */
+  releaseParents(path: string): void;
   /** Removes the engine's own parent, and others that were made here, where nothing is in them any more. */
   release(): void;
 }

@@ -15,6 +15,8 @@ export interface CgroupDriverOptions {
    * v1: where an empty directory for each hierarchy is kept, to be bound into containers. Several engines may share it.
    */
   readonly mountpointDirectory?: string;
+  /** A file that tells the next daemon which parents this one has made. */
+  readonly parentRecord?: string;
 }
 
 /**
@@ -23,9 +25,10 @@ export interface CgroupDriverOptions {
  */
 export function createCgroupDriver(parent: string, options: CgroupDriverOptions = {}): CgroupDriver {
   const host = options.host ?? detectCgroups();
+  const { mountpointDirectory = '/run/caisson/cgroup-mountpoints', parentRecord } = options;
   switch (host.kind) {
-    case 'v1': return new CgroupV1Driver(host, parent, options.mountpointDirectory ?? '/run/caisson/cgroup-mountpoints');
-    case 'v2': return new CgroupV2Driver(host.mountPoint, parent);
+    case 'v1': return new CgroupV1Driver(host, parent, mountpointDirectory, parentRecord);
+    case 'v2': return new CgroupV2Driver(host.mountPoint, parent, parentRecord);
     case 'none': throw unavailable('no cgroup hierarchy is mounted: mount one with `mount -t cgroup2 none /sys/fs/cgroup`');
   }
 }

@@ -1,13 +1,13 @@
 /** Limits as writes to cgroup v1 files (admin-guide/cgroup-v1). */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { orMax } from './conversions.ts';
+import { checkCpuShares, orMax } from './conversions.ts';
 import type { CgroupWrite } from './layout.ts';
 import type { CgroupResources, Throttle } from './resources.ts';
 
 /**
  * Writes for a new cgroup; `paths` are its directories by controller. A controller that the host lacks is left out.
- * Devices and cpusets are written elsewhere.
+ * Devices and cpusets are written elsewhere. Throws invalid-parameter for shares out of bounds.
  */
 export function v1Writes(
   { memory, cpu, blkio, pids }: Readonly<Record<string, string>>,
@@ -48,6 +48,7 @@ function memoryWrites(directory: string, memory: Limits<'memory'>, swapLimit: bo
 }
 
 function cpuWrites(directory: string, cpu: Limits<'cpu'>): CgroupWrite[] {
+  checkCpuShares(cpu.shares);
   return writesOf(directory, [
     ['cpu.shares', unlessZero(cpu.shares), 'its part of processor time'],
     ['cpu.cfs_period_us', unlessZero(cpu.period), 'the period that the quota is of'],

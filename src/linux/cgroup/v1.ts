@@ -25,10 +25,14 @@ export class CgroupV1Driver implements CgroupDriver {
   readonly #unified: string | undefined;
   readonly #mountpoints: Mountpoints;
   /** The engine's own parent and those made here, to be removed again by `release`. */
-  readonly #parents = new Parents();
+  readonly #parents: Parents;
 
-  /** Prepares `parent`, below which containers' cgroups are to be. `mountpointDirectory`: see `Mountpoints`. */
-  constructor(host: V1Host, parent: string, mountpointDirectory: string) {
+  /**
+   * Prepares `parent`, below which containers' cgroups are to be. `mountpointDirectory`: see `Mountpoints`;
+   * `parentRecord`: see `Parents`.
+   */
+  constructor(host: V1Host, parent: string, mountpointDirectory: string, parentRecord?: string) {
+    this.#parents = new Parents(parentRecord);
     this.#hierarchies = host.hierarchies;
     this.#unified = host.unified;
     this.controllers = host.hierarchies.flatMap(({ controllers }) => controllers);
@@ -70,6 +74,10 @@ export class CgroupV1Driver implements CgroupDriver {
     };
   }
 
+  releaseParents(path: string): void {
+    this.#parents.releaseAbove(this.#roots(), checkCgroupPath(path));
+  }
+
   release(): void {
     this.#parents.release();
   }
@@ -89,22 +97,15 @@ export class CgroupV1Driver implements CgroupDriver {
     for (const ancestor of ancestors(path)) {
       for (const root of this.#roots()) {
         const directory = join(root, ancestor);
-        if (existsSync(directory)) continue;
-        this.#parents.make(directory);
-        if (root === cpuset) this.#startCpuset(directory);
+        const isNew = !existsSync(directory);
+        if (isNew) this.#parents.make(directory);
+        if (root !== cpuset) continue;
+        fillCpuset(directory);
+        // A parent of ours hands its own on to its children.
+        if (isNew) writeFileSync(join(directory, 'cgroup.clone_children'), '1');
       }
     }
     return cpuset === undefined ? { kind: 'inherited' } : cpusetStart(join(cpuset, ...ancestors(path).slice(-1)));
-  }
-
-  /** A new cpuset is empty and nothing can join it; a parent of ours hands its own on to its children. */
-  #startCpuset(directory: string): void {
-    const parent = join(directory, '..');
-    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-      const own = join(directory, file);
-      if (readFileSync(own, 'utf8').trim() === '') writeFileSync(own, readFileSync(join(parent, file)));
-    }
-    writeFileSync(join(directory, 'cgroup.clone_children'), '1');
   }
 
   #cpusetWrites(directory: string | undefined, start: CpusetStart, { cpu }: CgroupResources): CgroupLayout['writes'] {
@@ -119,6 +120,14 @@ export class CgroupV1Driver implements CgroupDriver {
   }
 }
 
+/** A new cpuset is empty and nothing can join it; neither can what is below one that its maker has left so. */
+function fillCpuset(directory: string): void {
+  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+    const own = join(directory, file);
+    if (readFileSync(own, 'utf8').trim() === '') writeFileSync(own, readFileSync(join(directory, '..', file)));
+  }
+}
+
 function devicesOf(directory: string, rules: readonly DeviceRule[]): CgroupWrite[] {
   return deviceWrites(rules).map(({ file, data }) => ({
     path: join(directory, file), data, reason: file === 'devices.deny' ? 'no devices but those allowed' : 'a device it may use',
@@ -130,4 +139,3 @@ function cpusetStart(parent: string): CpusetStart {
   const read = (file: string) => readFileSync(join(parent, file), 'utf8').trim();
   return { kind: 'copy', cpus: read('cpuset.cpus'), mems: read('cpuset.mems') };
 }
-

@@ -20,10 +20,11 @@ export class CgroupV2Driver implements CgroupDriver {
   readonly controllers: readonly string[];
   readonly swapLimit: boolean;
   readonly #mountPoint: string;
-  readonly #parents = new Parents();
+  readonly #parents: Parents;
 
-  /** Prepares `parent`, below which containers' cgroups are to be. */
-  constructor(mountPoint: string, parent: string) {
+  /** Prepares `parent`, below which containers' cgroups are to be. `parentRecord`: see `Parents`. */
+  constructor(mountPoint: string, parent: string, parentRecord?: string) {
+    this.#parents = new Parents(parentRecord);
     this.#mountPoint = mountPoint;
     this.controllers = words(join(mountPoint, 'cgroup.controllers'));
     // Not among the files of the root; without swap accounting it is nowhere.
@@ -50,6 +51,10 @@ export class CgroupV2Driver implements CgroupDriver {
       paths: Object.fromEntries([['unified', directory], ...[...handedDown].map((controller) => [controller, directory])]),
       containerMounts: (mount) => [{ ...mount, type: 'cgroup2', source: 'cgroup' }],
     };
+  }
+
+  releaseParents(path: string): void {
+    this.#parents.releaseAbove([this.#mountPoint], checkCgroupPath(path));
   }
 
   release(): void {
