@@ -51,3 +51,21 @@ export const systemError = (message: string, facts?: ErrorFacts) => new CaissonE
 export function isClass(error: unknown, errorClass: ErrorClass): error is CaissonError {
   return error instanceof CaissonError && error.class === errorClass;
 }
+
+/** Runs `action`; an error of it is told after `prefix` and a colon, as Go wraps errors. */
+export function prefixed<Result>(prefix: string, action: () => Result): Result {
+  const wrap = (error: unknown): never => {
+    if (!(error instanceof CaissonError)) throw error;
+    throw new CaissonError(error.class, `${prefix}: ${error.message}`, { ...facts(error), cause: error });
+  };
+  try {
+    const result = action();
+    return result instanceof Promise ? (result.catch(wrap) as Result) : result;
+  } catch (error) {
+    return wrap(error);
+  }
+}
+
+const facts = ({ operation, object }: CaissonError): ErrorFacts => ({
+  ...(operation === undefined ? {} : { operation }), ...(object === undefined ? {} : { object }),
+});

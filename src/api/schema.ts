@@ -71,7 +71,7 @@ interface Place {
 }
 
 /**
- * Checks `value` and gives fields the spelling that the shape has, in place.
+ * Checks `value` and gives fields the spelling that the shape has and lists the form of lists, in place.
  * @throws invalid-parameter, `json: cannot unmarshal …`
  */
 export function checkShape(value: unknown, shape: Shape): void {
@@ -147,7 +147,9 @@ function checkStruct(value: Record<string, unknown>, shape: Struct, place: Place
     const field = Object.hasOwn(shape.fields, key) ? key : shape.spelling.get(key.toLowerCase());
     if (field === undefined) continue;
     const path = place.path === '' ? field : `${place.path}.${field}`;
-    check(value[key], shape.fields[field] as Shape, { struct: name, path });
+    const fieldShape = shape.fields[field] as Shape;
+    check(value[key], fieldShape, { struct: name, path });
+    if (fieldShape.kind === 'words' && typeof value[key] === 'string') value[key] = [value[key]];
     if (field === key) continue;
     value[field] = value[key];
     delete value[key];

@@ -86,6 +86,7 @@ async function handle(router: Router, logger: Logger, request: HttpRequest, resp
     // What the client cannot be told any more, or what nobody has put into words, is for the log.
     if (!expected || response.state !== 'fresh') logger.error(`${request.method} ${request.head.target}`, { error });
     if (response.state === 'streaming') response.breakOff();
+    else if (status === 304) response.send(status, {}, '');
     else if (response.state === 'fresh') response.send(status, jsonType, `${JSON.stringify({ message })}\n`);
   }
 }

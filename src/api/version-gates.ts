@@ -89,17 +89,8 @@ export function gateContainerInspect(inspect: object, version: number): object {
   if (version >= 48) return inspect;
   const old: Json = { ...inspect };
   delete old['ImageManifestDescriptor'];
-  if (version < 44) {
-    // Docker 25 dropped names that older clients look up.
-    old['Config'] = { MacAddress: endpointMac(old), ...asJson(old['Config']) };
-  }
   if (version < 45) addShortIdAliases(old);
   return old;
-}
-
-function endpointMac(inspect: Json): string {
-  const mac = asJson(inspect['NetworkSettings'])['MacAddress'];
-  return typeof mac === 'string' ? mac : '';
 }
 
 /** Up to 1.44 a container's short id is listed among its aliases in user-defined networks. */

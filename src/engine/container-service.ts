@@ -1,5 +1,6 @@
 /** The container part of the engine's interface: each method finds its container and hands over to the file that knows how. */
-import { conflict, invalidParameter, notImplemented } from '../errors.ts';
+import { conflict, invalidParameter, notImplemented, prefixed } from '../errors.ts';
+import { parseSignal, signal as signals } from '../linux/signals.ts';
 import { attachContainer } from './attach.ts';
 import type { Container } from './container.ts';
 import { isAlive } from './container-state.ts';
@@ -41,7 +42,12 @@ export function createContainerService(context: EngineContext): ContainerService
     },
 
     // Not queued behind a `stop` that waits for its timeout: a person who kills wants it now.
-    kill: async (ref, signal) => killContainer(context, registry.get(ref), signal),
+    async kill(ref, signalName) {
+      const prefix = `cannot kill container: ${ref}`;
+      const signal = prefixed(prefix, () => (signalName === '' ? signals.SIGKILL : parseSignal(signalName)));
+      const container = prefixed(prefix, () => registry.get(ref));
+      await prefixed(prefix, () => killContainer(context, container, signal));
+    },
 
     async pause(ref) {
       const container = registry.get(ref);
@@ -53,15 +59,20 @@ export function createContainerService(context: EngineContext): ContainerService
       await container.exclusively(() => unpauseContainer(context, container));
     },
 
-    rename: async (ref, name) => renameContainer(context, registry.get(ref), name),
+    async rename(ref, name) {
+      if (name === '') throw invalidParameter('Neither old nor new names may be empty');
+      renameContainer(context, registry.get(ref), name);
+    },
 
     async update() {
       throw notImplemented('updating a container is not implemented by Caisson yet');
     },
 
     remove: async (ref, options) => {
-      if (options.link) throw invalidParameter('links are not implemented by Caisson yet');
-      await removeContainer(context, registry.get(ref), options);
+      const container = registry.get(ref);
+      if (options.link) throw conflict('Conflict, cannot remove the default link name of the container', { object: container.id });
+      if (container.removing) throw conflict(`removal of container ${ref} is already in progress`, { object: container.id });
+      await prefixed(`cannot remove container ${JSON.stringify(ref)}`, () => removeContainer(context, container, options));
     },
 
     async wait(ref, condition) {
@@ -72,7 +83,7 @@ export function createContainerService(context: EngineContext): ContainerService
 
     async resize(ref, rows, columns) {
       const container = registry.get(ref);
-      if (!isAlive(container.state)) throw conflict(`cannot resize container ${container.id}: container ${container.id} is not running`);
+      if (!isAlive(container.state)) throw notRunning(container);
       await container.shim?.resize(columns, rows);
       context.events.publish('container', 'resize', container.id, container.eventAttributes({ height: String(rows), width: String(columns) }));
     },
@@ -95,7 +106,9 @@ export function createContainerService(context: EngineContext): ContainerService
       const container = registry.get(ref);
       const { state } = container;
       if (!isAlive(state)) throw notRunning(container);
-      return listProcesses(containerPids(container, state.pid), psArgs);
+      const list = listProcesses(containerPids(container, state.pid), psArgs);
+      context.events.publish('container', 'top', container.id, container.eventAttributes());
+      return list;
     },
 
     prune: async (filters) => pruneContainers(context, filters, (container) => sizes(context, container).SizeRw),
@@ -111,8 +124,7 @@ function containerPids(container: Container, pid: number): number[] {
   return [pid, ...execs].flatMap(descendants);
 }
 
-async function renameContainer(context: EngineContext, container: Container, name: string): Promise<void> {
-  if (name === '') throw invalidParameter('Neither old nor new names may be empty');
+function renameContainer(context: EngineContext, container: Container, name: string): void {
   const oldName = container.record.name;
   const bare = checkName(name);
   if (bare === oldName) throw invalidParameter('Renaming a container with the same name as its current name');

@@ -25,7 +25,7 @@ export interface ContainerRecord {
   /** Resolved at create; inspect shows them without their details. */
   readonly mounts: readonly ResolvedMount[];
   restartCount: number;
-  /** A person stopped it: `always` does not bring it back until the daemon starts, `unless-stopped` never. */
+  /** A person stopped or signalled it: `unless-stopped` does not bring it back, not even when the daemon starts. */
   manuallyStopped: boolean;
   state: ContainerState;
 }
@@ -53,6 +53,10 @@ export class Container {
   removing = false;
   /** Cancels the delay of the restart policy. */
   cancelRestart: (() => void) | undefined;
+  /** Its next exit is final, whatever its restart policy says. */
+  exitOnNext = false;
+  /** `docker restart` is between stop and start: `--rm` does not take effect. */
+  restarting = false;
   /** Settles when mounts and cgroups of the current run are free. Never rejects. */
   released: Promise<void> = Promise.resolve();
   /** Settles when the exit of the current run has been recorded. */

@@ -4,9 +4,10 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { invalidParameter, isClass, notFound } from '../errors.ts';
 import type { Image } from '../images/service.ts';
 import { parseSignal } from '../linux/signals.ts';
-import type { ContainerRecord } from './container.ts';
+import type { Container, ContainerRecord } from './container.ts';
 import { created } from './container-state.ts';
 import type { EngineContext } from './context.ts';
+import { encodeContainerConfig, encodeHostConfig } from './docker-encoding.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from './docker-types.ts';
 import { parseLogBounds } from './log-bounds.ts';
 import { checkName, generateName } from './names.ts';
@@ -31,7 +32,8 @@ export async function createContainer(context: EngineContext, name: string | und
   context.registry.checkNameFree(containerName);
   const id = randomBytes(32).toString('hex');
   const record: ContainerRecord = {
-    id, name: containerName, created: nowText(), config: { ...config, Hostname: hostnameOf(context, config, hostConfig, id) }, hostConfig,
+    id, name: containerName, created: nowText(), hostConfig: encodeHostConfig(hostConfig),
+    config: encodeContainerConfig({ ...config, Hostname: hostnameOf(context, config, hostConfig, id) }),
     imageId: image?.id ?? '', topLayer: image?.topLayer ?? null, argv, mounts: mountsOf(context, config, hostConfig),
     restartCount: 0, manuallyStopped: false, state: created,
   };
@@ -67,7 +69,7 @@ function findImage(context: EngineContext, name: string, platform: string): Imag
   const image = context.images.get(name);
   const [os = '', architecture] = platform === '' ? [] : platform.split('/');
   if (platform !== '' && (os !== image.config.os || (architecture !== undefined && architecture !== image.config.architecture))) {
-    throw notFound(`image with reference ${name} was found but does not provide the specified platform (${platform})`, { object: name });
+    throw notFound(`image with reference ${name} was found but its platform (${image.config.os}/${image.config.architecture}) does not match the specified platform (${platform})`, { object: name });
   }
   return image;
 }
@@ -75,8 +77,6 @@ function findImage(context: EngineContext, name: string, platform: string): Imag
 function mergeConfig(context: EngineContext, request: ContainerConfig, hostConfig: HostConfig, image: Image | undefined): ContainerConfig {
   const config = mergeImageConfig(request, image?.config.config);
   if (config.StopSignal) parseSignal(config.StopSignal);
-  const network = parseMode(hostConfig.NetworkMode);
-  if (network.kind === 'container') requireContainer(context, network.container);
   for (const mode of [hostConfig.PidMode, hostConfig.IpcMode]) {
     const parsed = parseMode(mode);
     if (parsed.kind === 'container') requireContainer(context, parsed.container);
@@ -84,9 +84,9 @@ function mergeConfig(context: EngineContext, request: ContainerConfig, hostConfi
   return config;
 }
 
-function requireContainer(context: EngineContext, ref: string): void {
+function requireContainer(context: EngineContext, ref: string): Container {
   try {
-    context.registry.get(ref);
+    return context.registry.get(ref);
   } catch (error) {
     if (isClass(error, 'not-found')) throw invalidParameter(`No such container: ${ref}`, { cause: error });
     throw error;
@@ -96,17 +96,17 @@ function requireContainer(context: EngineContext, ref: string): void {
 /** Whoever shares the host's or another container's network has its name too. */
 function hostnameOf(context: EngineContext, config: ContainerConfig, hostConfig: HostConfig, id: string): string {
   const network = parseMode(hostConfig.NetworkMode);
-  if (network.kind === 'container') return context.registry.get(network.container).record.config.Hostname ?? '';
+  if (network.kind === 'container') return context.registry.find(network.container)?.record.config.Hostname ?? '';
   if (config.Hostname) return config.Hostname;
   if (network.kind === 'host') return context.host.hostname;
-  return parseMode(hostConfig.UTSMode).kind === 'host' ? '' : id.slice(0, 12);
+  return id.slice(0, 12);
 }
 
 function mountsOf(context: EngineContext, config: ContainerConfig, hostConfig: HostConfig): ResolvedMount[] {
   return resolveMounts(config, hostConfig, {
     exists: existsSync,
     dataRoot: context.settings.dataRoot,
-    mountsOf: (ref) => context.registry.get(ref).record.mounts,
+    mountsOf: (ref) => requireContainer(context, ref).record.mounts,
     volumes: {
       ensure(name, options) {
         const volume = context.volumes.ensure({ name: name ?? '', ...options });

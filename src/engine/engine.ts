@@ -81,7 +81,7 @@ export interface ContainerService {
   logs(ref: string, request: LogsRequest): Promise<{ tty: boolean; frames: AsyncIterable<Uint8Array> }>;
   /** Returns `{Titles, Processes}`. */
   top(ref: string, psArgs: string): Promise<object>;
-  prune(filters: Filters): Promise<{ ContainersDeleted: string[]; SpaceReclaimed: number }>;
+  prune(filters: Filters): Promise<{ ContainersDeleted: string[] | null; SpaceReclaimed: number }>;
   execCreate(ref: string, config: ExecConfig): Promise<{ Id: string }>;
   execStart(execId: string, options: { detach: boolean; tty: boolean; consoleSize?: [number, number] }): Promise<StreamSession | null>;
   execResize(execId: string, rows: number, columns: number): Promise<void>;

@@ -16,7 +16,7 @@ export function recordExit(context: EngineContext, container: Container, exit: E
   const { record } = container;
   const startedAt = isAlive(record.state) ? record.state.startedAt : zeroTime;
   const duration = seconds(startedAt, exit.finishedAt);
-  const delay = container.removing ? undefined : nextRestart(record, exit.exitCode, duration);
+  const delay = container.removing || container.exitOnNext ? undefined : nextRestart(record, exit.exitCode, duration);
   record.state = {
     status: delay === undefined ? 'exited' : 'restarting',
     exitCode: exit.exitCode, oomKilled: exit.oomKilled, error: '', startedAt, finishedAt: exit.finishedAt,

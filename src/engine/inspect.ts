@@ -1,16 +1,16 @@
 /** `GET /containers/{id}/json`, in the field order and with the defaults of Docker 28. */
+import { createHash } from 'node:crypto';
 import type { Container } from './container.ts';
 import { dockerState, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
+import { networkId } from './network-id.ts';
 import { containerPaths } from './paths.ts';
-import { shownHostConfig } from './shown-host-config.ts';
+import { parseMode } from './spec/modes.ts';
 
 export function inspectContainer(context: EngineContext, container: Container, withSize: boolean): object {
   const { record } = container;
-  const paths = containerPaths(context.settings.dataRoot, record.id);
   const root = context.storage.root(record.id, record.topLayer);
   const [path = '', ...args] = record.argv;
-  const logType = record.hostConfig.LogConfig?.Type;
   const execs = [...container.execs.values()].filter((exec) => exec.state.status === 'running').map((exec) => exec.id);
   return {
     Id: record.id,
@@ -19,10 +19,7 @@ export function inspectContainer(context: EngineContext, container: Container, w
     Args: args,
     State: dockerState(record.state, container.removing),
     Image: record.imageId,
-    ResolvConfPath: paths.resolvConf,
-    HostnamePath: paths.hostname,
-    HostsPath: paths.hosts,
-    LogPath: logType === 'none' ? '' : paths.log,
+    ...files(context, container),
     Name: `/${record.name}`,
     RestartCount: record.restartCount,
     Driver: context.storage.name,
@@ -31,7 +28,7 @@ export function inspectContainer(context: EngineContext, container: Container, w
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: execs.length > 0 ? execs : null,
-    HostConfig: shownHostConfig(record.hostConfig),
+    HostConfig: record.hostConfig,
     GraphDriver: {
       Data: {
         ID: record.id,
@@ -47,6 +44,15 @@ export function inspectContainer(context: EngineContext, container: Container, w
     Config: record.config,
     NetworkSettings: networkSettings(container),
   };
+}
+
+/** Docker names the files that a start makes, once it has made them. */
+function files(context: EngineContext, { record }: Container): object {
+  const untried = record.state.status === 'created' && record.state.error === '';
+  const { resolvConf, hostname, hosts, log } = containerPaths(context.settings.dataRoot, record.id);
+  const LogPath = untried || record.hostConfig.LogConfig?.Type === 'none' ? '' : log;
+  if (untried || record.config.NetworkDisabled === true) return { ResolvConfPath: '', HostnamePath: '', HostsPath: '', LogPath };
+  return { ResolvConfPath: resolvConf, HostnamePath: hostname, HostsPath: hosts, LogPath };
 }
 
 /** Mounts without what only a plan needs; tmpfs of `--tmpfs` is in HostConfig alone, as with Docker. */
@@ -68,13 +74,9 @@ function imageSize(context: EngineContext, id: string): number {
 
 /** Endpoints come with the network drivers; `none`, `host` and `container:` modes have the shape Docker gives them. */
 function networkSettings(container: Container): object {
-  const mode = container.record.hostConfig.NetworkMode ?? 'default';
-  const name = mode === 'default' ? 'bridge' : mode;
-  const joined = name.startsWith('container:');
   return {
     Bridge: '',
-    SandboxID: '',
-    SandboxKey: isAlive(container.state) && !joined ? `/proc/${container.state.pid}/ns/net` : '',
+    ...sandbox(container),
     Ports: {},
     HairpinMode: false,
     LinkLocalIPv6Address: '',
@@ -89,14 +91,29 @@ function networkSettings(container: Container): object {
     IPPrefixLen: 0,
     IPv6Gateway: '',
     MacAddress: '',
-    Networks: joined ? {} : { [name]: emptyEndpoint() },
+    Networks: endpoints(container),
   };
 }
 
-/** An endpoint without an interface. */
-export function emptyEndpoint(): object {
+/** The network namespace of its own that a running container has, and an id of it. */
+function sandbox({ state, record }: Container): { SandboxID: string; SandboxKey: string } {
+  if (!isAlive(state) || parseMode(record.hostConfig.NetworkMode).kind === 'container') return { SandboxID: '', SandboxKey: '' };
+  return { SandboxID: derivedId('sandbox', record.id, state.startedAt), SandboxKey: `/proc/${state.pid}/ns/net` };
+}
+
+const derivedId = (...parts: readonly string[]): string => createHash('sha256').update(parts.join(' ')).digest('hex');
+
+/** The value of `Networks`: one endpoint, without an interface, in the network of its mode. */
+export function endpoints({ record, state }: Container): Record<string, object> {
+  const mode = record.hostConfig.NetworkMode ?? 'default';
+  if (mode.startsWith('container:') || record.config.NetworkDisabled === true) return {};
+  const name = mode === 'default' ? 'bridge' : mode;
+  const joined = state.status !== 'created' && (name === 'host' || name === 'none');
   return {
-    IPAMConfig: null, Links: null, Aliases: null, MacAddress: '', DriverOpts: null, GwPriority: 0, NetworkID: '', EndpointID: '',
-    Gateway: '', IPAddress: '', IPPrefixLen: 0, IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0, DNSNames: null,
+    [name]: {
+      IPAMConfig: null, Links: null, Aliases: null, MacAddress: '', DriverOpts: null, GwPriority: 0,
+      NetworkID: joined ? networkId(name) : '', EndpointID: joined && isAlive(state) ? derivedId('endpoint', record.id, name) : '',
+      Gateway: '', IPAddress: '', IPPrefixLen: 0, IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0, DNSNames: null,
+    },
   };
 }

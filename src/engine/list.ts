@@ -3,10 +3,12 @@ import { invalidParameter } from '../errors.ts';
 import type { Container } from './container.ts';
 import { dockerState, endedOf, exitCodeOf, isAlive, zeroTime } from './container-state.ts';
 import type { EngineContext } from './context.ts';
+import type { HostConfig } from './docker-types.ts';
 import type { Filters } from './engine.ts';
 import { matchesLabel } from './events.ts';
 import { humanDuration } from './human-duration.ts';
-import { emptyEndpoint, shownMounts, sizes } from './inspect.ts';
+import { endpoints, shownMounts, sizes } from './inspect.ts';
+import { portsOf } from './port-filter.ts';
 import { parseTime } from './timestamps.ts';
 
 export interface ListRequest {
@@ -17,6 +19,7 @@ export interface ListRequest {
   readonly filters: Filters;
 }
 
+const healthStatuses = ['none', 'starting', 'healthy', 'unhealthy'];
 const statuses = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 
 /** Newest first. */
@@ -28,12 +31,15 @@ export function listContainers(context: EngineContext, request: ListRequest): ob
   const since = position(context, sorted, filters['since']);
   const showStopped = request.all || request.limit > 0 || before !== undefined || since !== undefined
     || (filters['status']?.length ?? 0) > 0 || (filters['exited']?.length ?? 0) > 0;
+  const exposed = portsOf(filters, 'expose');
+  portsOf(filters, 'publish'); // checked; there is nothing yet that is published
   const ancestors = ancestorIds(context, filters['ancestor']);
   const chosen = sorted.filter((container, index) => {
     if (!showStopped && !isAlive(container.state) && container.state.status !== 'restarting') return false;
     if (before !== undefined && index <= before) return false;
     if (since !== undefined && index >= since) return false;
-    return (ancestors === undefined || ancestors.has(container.record.imageId)) && matches(container, filters);
+    return (ancestors === undefined || ancestors.has(container.record.imageId)) && matches(container, filters)
+      && (exposed === undefined || Object.keys(container.record.config.ExposedPorts ?? {}).some((port) => exposed.has(port)));
   });
   return (request.limit > 0 ? chosen.slice(0, request.limit) : chosen).map((container) => summary(context, container, request.size));
 }
@@ -45,10 +51,15 @@ function checkFilters(filters: Filters): void {
     }
   }
   for (const code of filters['exited'] ?? []) {
-    if (!/^[+-]?\d+$/.test(code)) throw invalidParameter(`invalid filter 'exited=${code}'`);
+    if (/^[+-]?\d+$/.test(code)) continue;
+    throw invalidParameter(`invalid filter 'exited=${code}': strconv.Atoi: parsing ${JSON.stringify(code)}: invalid syntax`);
   }
   for (const health of filters['health'] ?? []) {
-    if (!['starting', 'healthy', 'unhealthy', 'none'].includes(health)) throw invalidParameter(`invalid filter 'health=${health}'`);
+    if (healthStatuses.includes(health)) continue;
+    throw invalidParameter(`invalid filter 'health=${health}': invalid value for health (${health}): must be one of ${healthStatuses.join(', ')}`);
+  }
+  for (const value of filters['is-task'] ?? []) {
+    if (!['true', 'false', '1', '0'].includes(value)) throw invalidParameter(`invalid filter 'is-task=[${value}]'`);
   }
 }
 
@@ -92,8 +103,8 @@ function matches(container: Container, filters: Filters): boolean {
     && any('is-task', (value) => value === 'false' || value === '0')
     && any('volume', (volume) => record.mounts.some((mount) => mount.Name === volume || mount.Destination === volume || mount.Source === volume))
     && any('network', (network) => networkName(container) === network)
-    && any('publish', () => false)
-    && any('expose', (port) => Object.keys(record.config.ExposedPorts ?? {}).some((exposed) => exposed === port || exposed === `${port}/tcp`));
+    && any('isolation', (isolation) => isolation === (record.hostConfig.Isolation ?? ''))
+    && any('publish', () => false);
 }
 
 /** Docker matches names as regular expressions; one that is none is taken literally. */
@@ -115,7 +126,6 @@ const networkName = (container: Container) => {
 
 function summary(context: EngineContext, container: Container, withSize: boolean): object {
   const { record } = container;
-  const network = networkName(container);
   return {
     Id: record.id,
     Names: [`/${record.name}`],
@@ -124,14 +134,23 @@ function summary(context: EngineContext, container: Container, withSize: boolean
     Command: commandText(record.argv),
     Created: Math.floor(Date.parse(record.created) / 1000),
     Ports: [],
-    ...(withSize ? sizes(context, container) : {}),
+    ...(withSize ? shownSizes(context, container) : {}),
     Labels: record.config.Labels ?? {},
     State: dockerState(container.state, container.removing)['Status'],
     Status: statusText(container),
-    HostConfig: { NetworkMode: record.hostConfig.NetworkMode ?? 'default' },
-    NetworkSettings: { Networks: network.startsWith('container:') ? {} : { [network]: emptyEndpoint() } },
+    HostConfig: shownHostConfig(record.hostConfig),
+    NetworkSettings: { Networks: endpoints(container) },
     Mounts: shownMounts(container),
   };
+}
+
+/** Zero is left out. */
+function shownSizes(context: EngineContext, container: Container): object {
+  return Object.fromEntries(Object.entries(sizes(context, container)).filter(([, size]) => size !== 0));
+}
+
+function shownHostConfig({ NetworkMode, Annotations }: HostConfig): object {
+  return { NetworkMode: NetworkMode ?? 'default', ...(Annotations && Object.keys(Annotations).length > 0 ? { Annotations } : {}) };
 }
 
 /** The name it was created with while that still means the same image; the id otherwise. */

@@ -5,9 +5,11 @@ import type { EngineContext } from './context.ts';
 import type { Filters } from './engine.ts';
 import { matchesLabel } from './events.ts';
 import { removeContainer } from './remove.ts';
-import { parseBound, parseTime } from './timestamps.ts';
+import { parseGoDuration } from './spec/go-duration.ts';
+import { nowNanoseconds, parseBound, parseTime } from './timestamps.ts';
 
 export async function pruneContainers(context: EngineContext, filters: Filters, sizeOf: (container: Container) => number) {
+  if ((filters['until']?.length ?? 0) > 1) throw invalidParameter('more than one until filter specified');
   const until = untilBound(filters['until']?.[0]);
   const deleted: string[] = [];
   let reclaimed = 0;
@@ -22,7 +24,7 @@ export async function pruneContainers(context: EngineContext, filters: Filters, 
     deleted.push(record.id);
   }
   context.events.publish('container', 'prune', '', { reclaimed: String(reclaimed) });
-  return { ContainersDeleted: deleted, SpaceReclaimed: reclaimed };
+  return { ContainersDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed };
 }
 
 function labelsMatch(labels: Readonly<Record<string, string>>, filters: Filters): boolean {
@@ -33,13 +35,9 @@ function labelsMatch(labels: Readonly<Record<string, string>>, filters: Filters)
 /** A time, or a Go duration before now (`24h`, `1h30m`). Nanoseconds since the epoch. */
 function untilBound(text: string | undefined): bigint | undefined {
   if (text === undefined) return undefined;
-  const units: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-  if (/^(\d+(\.\d+)?(h|ms|m|s))+$/.test(text)) {
-    let ms = 0;
-    for (const [, amount, , unit] of text.matchAll(/(\d+(\.\d+)?)(h|ms|m|s)/g)) ms += Number(amount) * (units[unit ?? ''] ?? 0);
-    return BigInt(Math.round(Date.now() - ms)) * 1_000_000n;
-  }
+  const duration = parseGoDuration(text);
+  if (duration !== undefined) return nowNanoseconds() - duration;
   const value = parseBound(text);
-  if (value === 'invalid') throw invalidParameter(`invalid value for filter until: ${text}`);
+  if (value === 'invalid') throw invalidParameter(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
   return value;
 }

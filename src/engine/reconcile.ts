@@ -8,12 +8,12 @@ import type { ExitRecord, Shim } from '../runtime/shim.ts';
 import { removeTree } from '../storage/remove.ts';
 import { releaseAbandoned } from './abandoned.ts';
 import type { Container } from './container.ts';
-import { isAlive } from './container-state.ts';
+import { endedOf, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { containerPaths } from './paths.ts';
 import { removeContainer } from './remove.ts';
 import { startsWithDaemon } from './restart-policy.ts';
-import { handleExit, startContainer, supervise } from './start.ts';
+import { handleExit, startAfresh, supervise } from './start.ts';
 import { nowText } from './timestamps.ts';
 
 export async function reconcile(context: EngineContext): Promise<void> {
@@ -68,8 +68,8 @@ function bringUp(context: EngineContext, container: Container): void {
   const failed = (error: unknown) => context.logger.warn('cannot bring a container back', { container: container.id, error });
   if (state.status === 'dead' || !existsSync(directory) || (state.status === 'exited' && container.record.hostConfig.AutoRemove)) {
     void removeContainer(context, container, { force: true, volumes: true }).catch(failed);
-  } else if (state.status === 'restarting' || (state.status === 'exited' && startsWithDaemon(container.record))) {
-    container.record.state = { ...state, status: 'exited' };
-    void container.exclusively(() => startContainer(context, container)).catch(failed);
+  } else if (state.status === 'restarting' || startsWithDaemon(container.record)) {
+    container.record.state = { ...endedOf(state), status: 'exited' };
+    void container.exclusively(() => startAfresh(context, container)).catch(failed);
   }
 }

@@ -14,8 +14,8 @@ export interface RemoveOptions {
   readonly volumes: boolean;
 }
 
+/** The caller has seen that nobody else removes it. */
 export async function removeContainer(context: EngineContext, container: Container, options: RemoveOptions): Promise<void> {
-  if (container.removing) throw conflict(`removal of container ${container.id} is already in progress`, { object: container.id });
   checkStopped(container, options.force);
   container.removing = true;
   try {
@@ -27,7 +27,7 @@ export async function removeContainer(context: EngineContext, container: Contain
     container.removing = false;
     if (isClass(cause, 'conflict')) throw cause;
     markDead(context, container);
-    const message = `cannot remove container "${container.record.name}": ${cause instanceof Error ? cause.message : String(cause)}`;
+    const message = cause instanceof Error ? cause.message : String(cause);
     container.settleWaiters(['removed'], { StatusCode: exitCodeOf(container.state), Error: { Message: message } });
     throw systemError(message, {
       operation: 'remove container', object: container.id, cause,
@@ -57,10 +57,10 @@ function markDead(context: EngineContext, container: Container): void {
 function checkStopped(container: Container, force: boolean): void {
   const { status } = container.state;
   if (force || !(isAlive(container.state) || status === 'restarting')) return;
-  const advice = status === 'paused'
-    ? 'unpause and then stop the container before removing or force remove'
-    : 'stop the container before removing or force remove';
-  throw conflict(`cannot remove container "${container.record.name}": container is ${status}: ${advice}`, { object: container.id });
+  const why = status === 'paused'
+    ? 'container is paused and must be unpaused first'
+    : `container is ${status}: stop the container before removing or force remove`;
+  throw conflict(why, { object: container.id });
 }
 
 async function removeFiles(context: EngineContext, container: Container): Promise<void> {

@@ -29,9 +29,16 @@ test('the delay doubles up to a minute, and begins anew after a steady run', () 
   expect(nextRestart(container, 1, 10)).toBe(100);
 });
 
-test('a container stopped by a person stays down; with the daemon only always comes back', () => {
-  expect(nextRestart(record('h', { Name: 'always' }, { manuallyStopped: true }), 0, 0)).toBeUndefined();
-  expect(startsWithDaemon(record('i', { Name: 'always' }, { manuallyStopped: true }))).toBe(true);
-  expect(startsWithDaemon(record('j', { Name: 'unless-stopped' }, { manuallyStopped: true }))).toBe(false);
-  expect(startsWithDaemon(record('k', { Name: 'unless-stopped' }))).toBe(true);
+const ended = (exitCode: number) => ({
+  state: { status: 'exited' as const, exitCode, oomKilled: false, error: '', startedAt: '', finishedAt: '' }, manuallyStopped: true,
+});
+
+test('a container stopped by a person comes back with the daemon unless its policy says otherwise', () => {
+  expect(nextRestart(record('h', { Name: 'unless-stopped' }, { manuallyStopped: true }), 0, 0)).toBeUndefined();
+  expect(startsWithDaemon(record('i', { Name: 'always' }, ended(0)))).toBe(true);
+  expect(startsWithDaemon(record('j', { Name: 'unless-stopped' }, ended(0)))).toBe(false);
+  expect(startsWithDaemon(record('k', { Name: 'unless-stopped' }, { ...ended(0), manuallyStopped: false }))).toBe(true);
+  expect(startsWithDaemon(record('l', { Name: 'on-failure' }, ended(137)))).toBe(true);
+  expect(startsWithDaemon(record('m', { Name: 'on-failure' }, ended(0)))).toBe(false);
+  expect(startsWithDaemon(record('n', { Name: 'always' }))).toBe(false);
 });

@@ -11,7 +11,7 @@ const delays = new Map<string, number>();
 
 /** Milliseconds until the container is to be started again; undefined when it stays down. `duration` in seconds. */
 export function nextRestart(record: ContainerRecord, exitCode: number, duration: number): number | undefined {
-  if (record.manuallyStopped || !wantsRestart(record, exitCode)) {
+  if (!wantsRestart(record, exitCode)) {
     delays.delete(record.id);
     return undefined;
   }
@@ -25,8 +25,9 @@ function wantsRestart(record: ContainerRecord, exitCode: number): boolean {
   const policy = record.hostConfig.RestartPolicy;
   switch (policy?.Name) {
     case 'always':
-    case 'unless-stopped':
       return true;
+    case 'unless-stopped':
+      return !record.manuallyStopped;
     case 'on-failure': {
       const limit = policy.MaximumRetryCount ?? 0;
       return exitCode !== 0 && (limit === 0 || record.restartCount < limit);
@@ -36,8 +37,10 @@ function wantsRestart(record: ContainerRecord, exitCode: number): boolean {
   }
 }
 
-/** True when a container that is down comes up together with the daemon. */
+/**
+ * True when a container that has ended comes up together with the daemon: `on-failure` and `always` even when a person stopped it,
+ * as in Docker.
+ */
 export function startsWithDaemon(record: ContainerRecord): boolean {
-  const name = record.hostConfig.RestartPolicy?.Name;
-  return name === 'always' || (name === 'unless-stopped' && !record.manuallyStopped);
+  return record.state.status === 'exited' && wantsRestart(record, record.state.exitCode);
 }

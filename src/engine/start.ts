@@ -23,6 +23,11 @@ export async function startByRequest(context: EngineContext, container: Containe
   if (container.state.status === 'paused') throw conflict('cannot start a paused container, try unpause instead');
   if (isAlive(container.state)) throw notModified(`container ${container.id} is already running`);
   container.cancelRestart?.();
+  await startAfresh(context, container);
+}
+
+/** Starts it, and its restart policy counts again from here. Call inside `container.exclusively`. */
+export async function startAfresh(context: EngineContext, container: Container): Promise<void> {
   container.record.manuallyStopped = false;
   container.record.restartCount = 0;
   await startContainer(context, container);
@@ -33,6 +38,7 @@ export async function startContainer(context: EngineContext, container: Containe
   if (container.removing || container.state.status === 'dead') {
     throw conflict('container is marked for removal and cannot be started');
   }
+  container.exitOnNext = false;
   // The previous run's mounts and cgroups have the same names: they must be gone first.
   await container.released;
   const began = performance.now();
@@ -122,7 +128,7 @@ export function handleExit(context: EngineContext, container: Container, exit: E
 /** Who waits for its end is told, and `--rm` takes effect. */
 function staysDown(context: EngineContext, container: Container, exitCode: number): void {
   container.settleWaiters(['not-running'], { StatusCode: exitCode });
-  if (container.record.hostConfig.AutoRemove && !container.removing) autoRemove(context, container);
+  if (container.record.hostConfig.AutoRemove && !container.removing && !container.restarting) autoRemove(context, container);
 }
 
 function autoRemove(context: EngineContext, container: Container): void {

@@ -1,9 +1,9 @@
 /** Ending, freezing and signalling a container. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { conflict, notModified, systemError } from '../errors.ts';
 import { parseSignal } from '../linux/signals.ts';
 import type { Container } from './container.ts';
-import { isAlive } from './container-state.ts';
+import { type ContainerState, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { cgroupLayout } from './launch-request.ts';
 
@@ -19,30 +19,40 @@ export interface StopOptions {
 
 export const notRunning = (container: Container) => conflict(`container ${container.id} is not running`, { object: container.id });
 
-/** `docker kill`. SIGKILL waits for the exit, as Docker does; another signal is only delivered. */
-export async function killContainer(context: EngineContext, container: Container, signalName: string): Promise<void> {
-  const signal = signalName === '' ? sigkill : parseSignal(signalName);
-  const { state } = container;
-  if (!isAlive(state)) {
-    if (state.status === 'restarting' && container.cancelRestart) return container.cancelRestart();
-    throw conflict(`cannot kill container: ${container.record.name}: container ${container.id} is not running`, { object: container.id });
-  }
-  if (signal !== sigkill && signal === stopSignal(container)) markStopped(context, container);
-  if (signal === sigkill) {
+/**
+ * `docker kill`. SIGKILL waits for the exit, as Docker does; another signal is only delivered. A signal that is meant to end the
+ * container, SIGKILL or its stop signal (any, when it names none), ends its restart policy too, and wakes it when it is paused.
+ */
+export async function killContainer(context: EngineContext, container: Container, signal: number): Promise<void> {
+  if (container.state.status === 'restarting') {
     markStopped(context, container);
-    await killAndWait(context, container);
-    return;
+    if (container.cancelRestart) return container.cancelRestart();
+    // Its delay is over and it is being started.
+    await container.exclusively(() => Promise.resolve());
   }
-  if (state.status === 'paused') throw conflict(`cannot kill container: ${container.record.name}: Container ${container.id} is paused. Unpause the container before stopping or killing`);
+  if (!isAlive(container.state)) throw notRunning(container);
+  const { StopSignal } = container.record.config;
+  const final = signal === sigkill || !StopSignal || signal === parseSignal(StopSignal);
+  markStopped(context, container);
+  container.exitOnNext ||= final;
+  if (signal === sigkill) return killAndWait(context, container);
+  await deliver(context, container, signal, final);
+}
+
+/** Sends a signal, and on demand wakes a paused container so that it takes effect. */
+async function deliver(context: EngineContext, container: Container, signal: number, wake: boolean): Promise<void> {
   await container.shim?.signal(signal);
   publishKill(context, container, signal);
+  if (!wake || container.state.status !== 'paused') return;
+  if (signal === sigkill) thawDying(context, container);
+  else unpause(context, container, container.state);
 }
 
 function publishKill(context: EngineContext, container: Container, signal: number): void {
   context.events.publish('container', 'kill', container.id, container.eventAttributes({ signal: String(signal) }));
 }
 
-/** From now on its restart policy does not bring it back. */
+/** `unless-stopped` does not bring it back, not even when the daemon starts. */
 function markStopped(context: EngineContext, container: Container): void {
   container.record.manuallyStopped = true;
   context.registry.saveIfPossible(container);
@@ -53,7 +63,7 @@ export async function killAndWait(context: EngineContext, container: Container):
   const { shim } = container;
   if (!shim) return;
   await shim.signal(sigkill);
-  if (container.state.status === 'paused') thaw(context, container);
+  if (container.state.status === 'paused') thawDying(context, container);
   publishKill(context, container, sigkill);
   await container.exitHandled;
 }
@@ -72,6 +82,7 @@ export async function stopContainer(context: EngineContext, container: Container
   }
   if (!isAlive(container.state)) throw notModified(`container ${container.id} is already stopped`);
   markStopped(context, container);
+  container.exitOnNext = true;
   await terminate(context, container, signal, options.timeout ?? container.record.config.StopTimeout ?? defaultStopTimeout);
   context.events.publish('container', 'stop', container.id, container.eventAttributes());
 }
@@ -79,9 +90,7 @@ export async function stopContainer(context: EngineContext, container: Container
 async function terminate(context: EngineContext, container: Container, signal: number, timeout: number): Promise<void> {
   const { shim } = container;
   if (!shim) return;
-  if (container.state.status === 'paused') thaw(context, container);
-  await shim.signal(signal);
-  publishKill(context, container, signal);
+  await deliver(context, container, signal, true);
   if (timeout < 0) return container.exitHandled;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<'late'>((resolve) => { timer = setTimeout(() => resolve('late'), timeout * 1000); });
@@ -106,6 +115,10 @@ export async function pauseContainer(context: EngineContext, container: Containe
 export async function unpauseContainer(context: EngineContext, container: Container): Promise<void> {
   const { state } = container;
   if (state.status !== 'paused') throw conflict(`Container ${container.id} is not paused`);
+  unpause(context, container, state);
+}
+
+function unpause(context: EngineContext, container: Container, state: Extract<ContainerState, { status: 'paused' }>): void {
   thaw(context, container);
   container.record.state = { ...state, status: 'running' };
   context.registry.saveIfPossible(container);
@@ -120,6 +133,15 @@ function freeze(context: EngineContext, container: Container): void {
 function thaw(context: EngineContext, container: Container): void {
   const { freezer } = cgroupLayout(context, container);
   writeFreezer(container, freezer.path, freezer.thawed);
+}
+
+/** A process that has been killed may be gone, and its cgroup with it, before the cgroup is thawed. */
+function thawDying(context: EngineContext, container: Container): void {
+  try {
+    thaw(context, container);
+  } catch (error) {
+    if (existsSync(cgroupLayout(context, container).freezer.path)) throw error;
+  }
 }
 
 function writeFreezer(container: Container, path: string, value: string): void {

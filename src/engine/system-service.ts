@@ -53,7 +53,7 @@ function info(context: EngineContext): object {
     ContainersStopped: containers.filter((container) => !isAlive(container.state)).length,
     Images: context.images.list().length,
     Driver: context.storage.name,
-    DriverStatus: [['Backing Filesystem', fileSystemName(settings.dataRoot)], ['Supports d_type', 'true'], ['Native Overlay Diff', 'true'], ['userxattr', 'false']],
+    DriverStatus: [['Backing Filesystem', fileSystemName(settings.dataRoot)], ['Supports d_type', 'true'], ['Using metacopy', 'false'], ['Native Overlay Diff', 'true'], ['userxattr', 'false']],
     Plugins: { Volume: ['local'], Network: ['host', 'null'], Authorization: null, Log: ['json-file', 'none'] },
     ...limitSupport(cgroups.swapLimit),
     Debug: settings.debug,
@@ -72,7 +72,7 @@ function info(context: EngineContext): object {
     IndexServerAddress: 'https://index.docker.io/v1/',
     RegistryConfig: {
       AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null, InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
-      IndexConfigs: {}, Mirrors: null,
+      IndexConfigs: { 'docker.io': { Mirrors: [], Name: 'docker.io', Official: true, Secure: true } }, Mirrors: null,
     },
     NCPU: host.processors,
     MemTotal: host.memory,
@@ -85,7 +85,7 @@ function info(context: EngineContext): object {
     Labels: [],
     ExperimentalBuild: false,
     ServerVersion: settings.version,
-    Runtimes: { caisson: { path: 'caisson' } },
+    Runtimes: { caisson: { path: 'caisson' }, runc: { path: 'caisson' } },
     DefaultRuntime: 'caisson',
     Swarm: { NodeID: '', NodeAddr: '', LocalNodeState: 'inactive', ControlAvailable: false, Error: '', RemoteManagers: null },
     LiveRestoreEnabled: true,
@@ -102,7 +102,8 @@ function info(context: EngineContext): object {
 
   /** Stable for a host and a data root; Docker keeps a random one in a file. */
   function engineId(): string {
-    return createHash('sha256').update(`${machineId()}:${settings.dataRoot}`).digest('hex').slice(0, 32);
+    const hash = createHash('sha256').update(`${machineId()}:${settings.dataRoot}`).digest('hex');
+    return hash.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
   }
 }
 

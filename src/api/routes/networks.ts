@@ -1,7 +1,7 @@
 /** The three networks that are always there. Networks of one's own come with a later version. */
-import { createHash } from 'node:crypto';
 import { forbidden, notFound, notImplemented } from '../../errors.ts';
 import type { Filters } from '../../engine/engine.ts';
+import { networkId } from '../../engine/network-id.ts';
 import type { Exchange } from '../exchange.ts';
 import { acceptedFilters, parseFilters } from '../filters.ts';
 import { del, get, post } from '../router.ts';
@@ -58,8 +58,7 @@ function refuse(what: string): () => never {
 function predefined(name: string, driver: string, created: string): PredefinedNetwork {
   return {
     Name: name,
-    // The same after every start, so that a client may remember it.
-    Id: createHash('sha256').update(`caisson network ${name}`).digest('hex'),
+    Id: networkId(name),
     Created: created,
     Scope: 'local',
     Driver: driver,

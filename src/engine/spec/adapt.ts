@@ -6,6 +6,12 @@ import type { HostConfig } from '../docker-types.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths, defaultShmSize } from './defaults.ts';
 import type { HostFacts } from './host.ts';
 
+/** Labels of SELinux make no sense where the host's processes or their memory are seen. */
+function withoutLabels({ Privileged, PidMode, IpcMode, SecurityOpt }: HostConfig): HostConfig['SecurityOpt'] {
+  if (Privileged !== true && PidMode !== 'host' && IpcMode !== 'host') return SecurityOpt;
+  return [...(SecurityOpt ?? []).filter((option) => option !== 'label=disable'), 'label=disable'];
+}
+
 /** A new object; the request is left as it is. */
 export function adaptHostConfig(requested: HostConfig, host: HostFacts): HostConfig {
   const { Memory = 0, MemorySwap = 0, PidsLimit, MemorySwappiness, Privileged = false } = requested;
@@ -29,9 +35,7 @@ export function adaptHostConfig(requested: HostConfig, host: HostFacts): HostCon
     IpcMode: requested.IpcMode || 'private',
     // Docker gives one on cgroup v2 only; a container has no business seeing the host's groups on v1 either.
     CgroupnsMode: requested.CgroupnsMode || (Privileged && host.cgroup.version === 1 ? 'host' : 'private'),
-    SecurityOpt: Privileged
-      ? [...(requested.SecurityOpt ?? []).filter((option) => option !== 'label=disable'), 'label=disable']
-      : requested.SecurityOpt,
+    SecurityOpt: withoutLabels(requested),
     MaskedPaths: requested.MaskedPaths ?? (Privileged ? null : [...defaultMaskedPaths, ...host.extraMaskedPaths]),
     ReadonlyPaths: requested.ReadonlyPaths ?? (Privileged ? null : [...defaultReadonlyPaths]),
     ConsoleSize: requested.ConsoleSize ?? [0, 0],

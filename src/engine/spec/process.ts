@@ -2,13 +2,14 @@
 import { invalidParameter } from '../../errors.ts';
 import type { ContainerConfig, HealthConfig } from '../docker-types.ts';
 import { defaultPath } from './defaults.ts';
+import { cleanPath } from './mounts.ts';
 
 /**
  * Fills in from the image's configuration what the request leaves open (moby daemon/commit.go merge): an entrypoint in
  * the request drops the image's command, environment and labels are merged by name, volumes and ports united.
  */
 export function mergeImageConfig(request: ContainerConfig, image: ContainerConfig | undefined): ContainerConfig {
-  const given = { ...request, Entrypoint: isReset(request.Entrypoint) ? [] : request.Entrypoint };
+  const given = { ...request, Entrypoint: isReset(request.Entrypoint) ? null : request.Entrypoint };
   if (image === undefined) return given;
   const command = given.Entrypoint?.length || given.Cmd?.length ? given.Cmd : image.Cmd;
   return {
@@ -18,15 +19,18 @@ export function mergeImageConfig(request: ContainerConfig, image: ContainerConfi
     Env: mergeEnv(given.Env ?? [], image.Env ?? []),
     Labels: { ...image.Labels, ...given.Labels },
     Cmd: isReset(request.Entrypoint) ? given.Cmd : command,
-    Entrypoint: given.Entrypoint ?? image.Entrypoint,
+    Entrypoint: isReset(request.Entrypoint) ? null : (given.Entrypoint ?? image.Entrypoint),
     Healthcheck: mergeHealthcheck(given.Healthcheck, image.Healthcheck),
-    WorkingDir: given.WorkingDir || image.WorkingDir || '',
+    WorkingDir: cleanDirectory(given.WorkingDir || image.WorkingDir || ''),
     Volumes: union(given.Volumes, image.Volumes),
     StopSignal: given.StopSignal || image.StopSignal,
     StopTimeout: given.StopTimeout ?? image.StopTimeout,
     Shell: given.Shell?.length ? given.Shell : image.Shell,
   };
 }
+
+/** path.Clean; none stays none. */
+const cleanDirectory = (path: string): string => (path === '' ? '' : cleanPath(path));
 
 /** `--entrypoint ""` arrives as one empty word and means: none at all, not even the image's. */
 const isReset = (entrypoint: readonly string[] | null | undefined): boolean =>
