@@ -33,6 +33,7 @@ const stop: Entry = { summary: 'Stop running containers', load: () => import('./
 const tag: Entry = { summary: 'Give an image another name', load: () => import('./commands/tag.ts') };
 const top: Entry = { summary: 'Show the processes of a container', load: () => import('./commands/top.ts') };
 const unpause: Entry = { summary: 'Thaw all processes of containers', load: () => import('./commands/unpause.ts') };
+const update: Entry = { summary: 'Change limits and restart policies of containers', load: () => import('./commands/update.ts') };
 const wait: Entry = { summary: 'Wait until containers stop, and print their exit codes', load: () => import('./commands/wait.ts') };
 const events: Entry = { summary: 'Show what happens in the engine, as it happens', load: () => import('./commands/events.ts') };
 const pull: Entry = { summary: 'Fetch an image from a registry', load: () => import('./commands/pull.ts') };
@@ -53,7 +54,7 @@ export const COMMON = ['run', 'exec', 'ps', 'images', 'logs', 'stop', 'rm', 'pul
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   run, exec, ps, images, version, info, attach, create, events, history, import: importImage, inspect, kill, load, logs, pause,
-  pull, rename, restart, rm, rmi, save, start, stop, tag, top, unpause, wait, daemon,
+  pull, rename, restart, rm, rmi, save, start, stop, tag, top, unpause, update, wait, daemon,
 };
 
 export interface Group {
@@ -66,7 +67,8 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     summary: 'Manage containers',
     commands: {
       attach, create, exec, inspect: containerInspect, kill, logs, ls: { ...ps, aliases: ['list', 'ps'] }, pause,
-      prune: containerPrune, rename, restart, rm: { ...rm, aliases: ['remove'] }, run, start, stop, top, unpause, wait,
+      prune: containerPrune, rename, restart, rm: { ...rm, aliases: ['remove'] }, run, start, stop, top, unpause, update,
+      wait,
     },
   },
   image: {

@@ -19,6 +19,7 @@ import { removeContainer } from './remove.ts';
 import { restartContainer } from './restart.ts';
 import { startByRequest } from './start.ts';
 import { killContainer, notRunning, pauseContainer, stopContainer, unpauseContainer } from './stop.ts';
+import { updateContainer } from './update.ts';
 import { waitFor } from './wait.ts';
 
 export function createContainerService(context: EngineContext): ContainerService {
@@ -64,9 +65,7 @@ export function createContainerService(context: EngineContext): ContainerService
       renameContainer(context, registry.get(ref), name);
     },
 
-    async update() {
-      throw notImplemented('updating a container is not implemented by Caisson yet');
-    },
+    update: (ref, request) => updateContainer(context, ref, request),
 
     remove: async (ref, options) => {
       const container = registry.get(ref);

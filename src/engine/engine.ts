@@ -67,7 +67,8 @@ export interface ContainerService {
   pause(ref: string): Promise<void>;
   unpause(ref: string): Promise<void>;
   rename(ref: string, name: string): Promise<void>;
-  update(ref: string, resources: HostConfig): Promise<{ Warnings: string[] }>;
+  /** Changes limits and the restart policy; `Warnings` is null when there are none. */
+  update(ref: string, resources: HostConfig): Promise<{ Warnings: string[] | null }>;
   remove(ref: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
   /**
    * `not-running` (default), `next-exit`, `removed`. The outer promise settles when the condition is registered (the API sends

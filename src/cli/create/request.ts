@@ -199,7 +199,8 @@ function logConfig(flags: Flags): Record<string, unknown> {
   return { Type: driver, Config: toMap(options) };
 }
 
-function parseRestart(text: string): RestartPolicy {
+/** `on-failure:3`. Throws Error with Docker's texts. */
+export function parseRestart(text: string): RestartPolicy {
   const colon = text.indexOf(':');
   const name = colon < 0 ? text : text.slice(0, colon);
   if (colon === 0) throw new Error('invalid restart policy format: no policy provided before colon');

@@ -145,12 +145,6 @@ function validateCpu(r: Resources, { cgroup, cpus }: HostFacts): string[] {
     refuse('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
   }
   if (quota > 0 && quota < 1000) refuse('CPU cfs quota can not be less than 1ms (i.e. 1000)');
-  const [realtimePeriod, realtimeRuntime] = [r.CpuRealtimePeriod ?? 0, r.CpuRealtimeRuntime ?? 0];
-  if ((realtimePeriod > 0 || realtimeRuntime > 0) && !cgroup.cpuRealtime)
-    refuse('kernel does not support CPU real-time scheduler');
-  if (realtimePeriod !== 0 && realtimeRuntime !== 0 && realtimeRuntime > realtimePeriod) {
-    refuse('cpu real-time runtime cannot be higher than cpu real-time period');
-  }
   if ((r.CpuPercent ?? 0) > 0) {
     warnings.push('linux does not support CPU percent. Percent discarded.');
     r.CpuPercent = 0;

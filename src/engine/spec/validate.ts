@@ -47,6 +47,14 @@ export function validateCreate(config: ContainerConfig, hostConfig: HostConfig, 
   return [...warnings, ...networkWarnings(hostConfig), ...namespaceWarnings(hostConfig, host)];
 }
 
+/** The same for an update of limits or of the restart policy. */
+export function validateUpdate(request: HostConfig, host: HostFacts): string[] {
+  validateRestartPolicy(request.RestartPolicy);
+  const { CpuShares: shares = 0 } = request;
+  if (shares < 0) throw invalidParameter(`invalid CPU shares (${shares}): value must be a positive integer`);
+  return validateResources(request, host, true);
+}
+
 function validateHosts(entries: readonly string[]): void {
   for (const entry of entries) {
     const colon = entry.indexOf(':');

@@ -1,4 +1,4 @@
-import type { CgroupLayout } from './layout.ts';
+import type { CgroupLayout, CgroupWrite } from './layout.ts';
 import type { CgroupResources } from './resources.ts';
 
 /**
@@ -18,6 +18,11 @@ export interface CgroupDriver {
    * parent that cannot be made.
    */
   layout(path: string, resources: CgroupResources): CgroupLayout;
+  /**
+   * The writes that give a cgroup that has processes other limits, in an order that the kernel accepts; devices stay as they are.
+   * Throws as `layout` does.
+   */
+  limitWrites(layout: CgroupLayout, limits: CgroupResources): CgroupWrite[];
   /** Removes what `layout` has made above a cgroup path that no container uses any more, where nothing else is in it. */
   releaseParents(path: string): void;
   /** Removes the engine's own parent, and others that were made here, where nothing is in them any more. */

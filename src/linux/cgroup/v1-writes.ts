@@ -6,17 +6,18 @@ import type { CgroupWrite } from './layout.ts';
 import type { CgroupResources, Throttle } from './resources.ts';
 
 /**
- * Writes for a new cgroup; `paths` are its directories by controller. A controller that the host lacks is left out.
- * Devices and cpusets are written elsewhere. Throws invalid-parameter for shares out of bounds.
+ * Writes for a cgroup; `paths` are its directories by controller. A controller that the host lacks is left out.
+ * Devices and cpusets are written elsewhere. `memoryLimit` is the one that the cgroup has, when it is not new. Throws invalid-parameter for shares out of bounds.
  */
 export function v1Writes(
   { memory, cpu, blkio, pids }: Readonly<Record<string, string>>,
   resources: CgroupResources,
   swapLimit: boolean,
+  memoryLimit = Infinity,
 ): CgroupWrite[] {
   const processes = resources.pids === undefined ? undefined : orMax(resources.pids.limit || -1);
   return [
-    ...(memory === undefined ? [] : memoryWrites(memory, resources.memory ?? {}, swapLimit)),
+    ...(memory === undefined ? [] : memoryWrites(memory, resources.memory ?? {}, swapLimit, memoryLimit)),
     ...(cpu === undefined ? [] : cpuWrites(cpu, resources.cpu ?? {})),
     ...(blkio === undefined ? [] : blkioWrites(blkio, resources.blockIO ?? {})),
     ...(pids === undefined ? [] : writesOf(pids, [['pids.max', processes, 'how many processes it may have']])),
@@ -36,11 +37,16 @@ const unlessZero = (value: number | undefined) => (value === 0 ? undefined : val
 
 type Limits<Kind extends 'memory' | 'cpu' | 'blockIO'> = NonNullable<CgroupResources[Kind]>;
 
-function memoryWrites(directory: string, memory: Limits<'memory'>, swapLimit: boolean): CgroupWrite[] {
-  return writesOf(directory, [
+function memoryWrites(directory: string, memory: Limits<'memory'>, swapLimit: boolean, current: number): CgroupWrite[] {
+  const swap = swapLimit ? unlessZero(memory.swap) : undefined;
+  const pair: readonly LimitValue[] = [
     ['memory.limit_in_bytes', unlessZero(memory.limit), 'how much memory it may use'],
-    // The sum may not be below the limit: it comes second in a new cgroup, where both are unlimited.
-    ['memory.memsw.limit_in_bytes', swapLimit ? unlessZero(memory.swap) : undefined, 'how much memory and swap together'],
+    ['memory.memsw.limit_in_bytes', swap, 'how much memory and swap together'],
+  ];
+  // The sum may not be below the limit at any moment: it comes first when it is above the limit that is there.
+  const sumFirst = swap === -1 || (swap !== undefined && swap > current);
+  return writesOf(directory, [
+    ...(sumFirst ? pair.toReversed() : pair),
     ['memory.soft_limit_in_bytes', unlessZero(memory.reservation), 'what it is pushed back to when memory is short'],
     ['memory.swappiness', memory.swappiness, 'how readily it is swapped'],
     ['memory.oom_control', memory.disableOOMKiller === true ? 1 : undefined, 'waits when out of memory, rather than being killed'],

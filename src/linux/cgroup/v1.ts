@@ -74,6 +74,12 @@ export class CgroupV1Driver implements CgroupDriver {
     };
   }
 
+  limitWrites({ paths }: CgroupLayout, limits: CgroupResources): CgroupWrite[] {
+    const { memory } = paths;
+    const current = memory === undefined ? undefined : Number(readFileSync(join(memory, 'memory.limit_in_bytes'), 'utf8'));
+    return [...this.#cpusetWrites(paths['cpuset'], { kind: 'inherited' }, limits), ...v1Writes(paths, limits, this.swapLimit, current)];
+  }
+
   releaseParents(path: string): void {
     this.#parents.releaseAbove(this.#roots(), checkCgroupPath(path));
   }

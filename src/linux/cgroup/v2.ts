@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemError } from '../../errors.ts';
 import { assembleDeviceProgram } from './device-bpf.ts';
 import type { CgroupDriver } from './driver.ts';
-import type { CgroupLayout } from './layout.ts';
+import type { CgroupLayout, CgroupWrite } from './layout.ts';
 import { Parents } from './parents.ts';
 import { ancestors, checkCgroupPath } from './paths.ts';
 import type { CgroupResources } from './resources.ts';
@@ -51,6 +51,10 @@ export class CgroupV2Driver implements CgroupDriver {
       paths: Object.fromEntries([['unified', directory], ...[...handedDown].map((controller) => [controller, directory])]),
       containerMounts: (mount) => [{ ...mount, type: 'cgroup2', source: 'cgroup' }],
     };
+  }
+
+  limitWrites({ paths }: CgroupLayout, limits: CgroupResources): CgroupWrite[] {
+    return v2Writes(paths['unified'] ?? '', limits, new Set(Object.keys(paths)), this.swapLimit);
   }
 
   releaseParents(path: string): void {
