@@ -3,6 +3,7 @@
 #include "sys.h"
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 struct connection connections[MAX_CONNECTIONS];
 int connection_count;
@@ -231,6 +232,47 @@ static void request_release(struct connection *c, struct reader *r)
     connection_close(c);
 }
 
+static bool read_section(struct section *section, struct bytes bytes)
+{
+  struct reader r = { bytes.data, bytes.data + bytes.size };
+  return section_read(section, &r) && reader_left(&r) == 0;
+}
+
+/*
+ * The shim itself goes into a mount namespace of its own and stays there, so that its root can be read through /proc. It holds
+ * nothing else, and ends with the connection: whatever becomes of the daemon, nothing has to be undone.
+ */
+static void request_view(struct connection *c, struct reader *r)
+{
+  static struct runner run;
+  struct request_view view;
+  struct section sections[2];
+  static const uint32_t kinds[2] = { SECTION_PREPARE, SECTION_INIT };
+  if (!decode_request_view(r, &view) || container.id[0] != 0 || !read_section(&sections[0], view.prepare)
+      || !read_section(&sections[1], view.init)) {
+    connection_close(c);
+    return;
+  }
+  shim_show("view");
+  shim_withdraw();
+  umask(0);
+  runner_init(&run);
+  for (int i = 0; i < 2; i++) {
+    int32_t index = -1;
+    run.section = kinds[i];
+    run.object = "";
+    int error = section_run(&run, &sections[i], &index);
+    if (error < 0) {
+      send_failed(c, view.request, kinds[i], index, -error, run.object);
+      connection_close(c);
+      return;
+    }
+  }
+  runner_close(&run);
+  close_fd(&run.root);
+  SEND(c, done, REPLY_DONE, view.request, 0);
+}
+
 static void attach_to(struct connection *c, struct process *p)
 {
   c->process = p;
@@ -290,6 +332,7 @@ static void message_dispatch(struct connection *c, uint32_t type)
   case REQUEST_SIGNAL: request_signal(c, &r); break;
   case REQUEST_RESIZE: request_resize(c, &r); break;
   case REQUEST_RELEASE: request_release(c, &r); break;
+  case REQUEST_VIEW: request_view(c, &r); break;
   default: connection_close(c);
   }
 }

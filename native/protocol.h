@@ -30,6 +30,7 @@ enum {
   REQUEST_SIGNAL = 3,
   REQUEST_RESIZE = 4,
   REQUEST_RELEASE = 5,
+  REQUEST_VIEW = 6,
   REQUEST_ATTACH = 16,
   REQUEST_CONTROL = 17,
 };
@@ -170,6 +171,20 @@ struct request_release {
 static inline bool decode_request_release(struct reader *r, struct request_release *v)
 {
   return take_bytes(r, &v->section)
+      && r->at == r->end;
+}
+
+struct request_view {
+  uint32_t request;
+  struct bytes prepare;
+  struct bytes init;
+};
+
+static inline bool decode_request_view(struct reader *r, struct request_view *v)
+{
+  return take_u32(r, &v->request)
+      && take_bytes(r, &v->prepare)
+      && take_bytes(r, &v->init)
       && r->at == r->end;
 }
 

@@ -87,6 +87,11 @@ static void remove_socket(void)
     unlink(address.sun_path);
 }
 
+void shim_withdraw(void)
+{
+  source_close(&listener);
+}
+
 /* Milliseconds until something has to be done without an event; -1 for never. */
 static int next_timeout(void)
 {
@@ -118,7 +123,8 @@ static _Noreturn void loop(void)
     if (finishing && !clients_left())
       break;
     if (is_abandoned()) {
-      remove_socket();
+      if (listener.fd >= 0)
+        remove_socket();
       break;
     }
     /* One event at a time: handling one may close the source of another, which then is no longer reported. */

@@ -136,6 +136,8 @@ extern uint8_t io_buffer[FRAME_HEADER + CHUNK];
 /* shim.c */
 /* Executes the release section, once, and gives the name of the socket free. */
 void shim_release(void);
+/* Stops listening: nobody else is to speak to this shim. The socket's name is the daemon's to remove. */
+void shim_withdraw(void);
 /* Lets `ps` show the container's id in place of the argument that the shim was started with, as much of it as fits. */
 void shim_show(const char *id);
 /* The container is over, or never began: releases what it held, says so, exits when every client has its output. */

@@ -33,7 +33,7 @@ import { createCgroupDriver } from './linux/cgroup/index.ts';
 import { tryLockFile } from './linux/ffi/lock.ts';
 import { checkPrerequisites } from './linux/prerequisites.ts';
 import { createLauncher } from './runtime/launcher.ts';
-import { readFileInRoot } from './storage/lookup.ts';
+import { existsInRoot, readFileInRoot } from './storage/lookup.ts';
 import { createOverlayDriver } from './storage/overlay2.ts';
 import { ContainerStore } from './store/containers.ts';
 import { openDatabase } from './store/database.ts';
@@ -134,6 +134,7 @@ function createContext(settings: EngineSettings, logger: Logger): EngineContext 
     host: probeHost(cgroups, settings.usernsRemap !== null),
     devices: deviceSource(),
     readFileInRoot,
+    existsInRoot,
     directorySize,
   };
 }

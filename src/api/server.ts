@@ -10,6 +10,7 @@ import type { HttpResponse } from './http/response.ts';
 import type { Logger } from '../engine/logger.ts';
 import { parseQuery } from './query.ts';
 import { cleanPath, parseTarget, Router } from './router.ts';
+import { containerArchiveRoutes } from './routes/container-archive.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { execRoutes } from './routes/exec.ts';
@@ -45,6 +46,7 @@ export function createApiServer({ engine, logger, version, onRequest }: ApiServe
     ...systemRoutes(engine),
     ...containerRoutes(engine),
     ...containerStreamRoutes(engine),
+    ...containerArchiveRoutes(engine),
     ...execRoutes(engine),
     ...imageRoutes(engine),
     ...imageArchiveRoutes(engine, logger),

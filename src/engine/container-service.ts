@@ -10,6 +10,7 @@ import type { ContainerService } from './engine.ts';
 import { createExec, findExec, resizeExec, startExec } from './exec.ts';
 import { inspectContainer, sizes } from './inspect.ts';
 import { listContainers } from './list.ts';
+import { archiveFromContainer, extractToContainer, statInContainer } from './files/archive.ts';
 import { readLogs } from './log-reader.ts';
 import { checkName } from './names.ts';
 import { containerPaths } from './paths.ts';
@@ -110,6 +111,9 @@ export function createContainerService(context: EngineContext): ContainerService
       return list;
     },
 
+    stat: async (ref, path) => statInContainer(context, registry.get(ref), ref, path),
+    readArchive: async (ref, path) => archiveFromContainer(context, registry.get(ref), ref, path),
+    writeArchive: async (ref, path, archive, request) => extractToContainer(context, registry.get(ref), ref, path, archive, request),
     prune: async (filters) => pruneContainers(context, filters, (container) => sizes(context, container).SizeRw),
     execCreate: async (ref, config) => ({ Id: createExec(context, registry.get(ref), config).id }),
     execStart: async (id, options) => startExec(context, findExec(context, id), options),

@@ -6,6 +6,7 @@ import type { ContainerState } from './container-state.ts';
 import type { ContainerConfig, HostConfig } from './docker-types.ts';
 import type { ContainerExec } from './container-exec.ts';
 import type { LaunchSpec } from './launch-request.ts';
+import { RootViews } from './files/root-views.ts';
 import type { ResolvedMount } from './spec/mounts.ts';
 
 /** What the database keeps, as JSON. */
@@ -65,6 +66,8 @@ export class Container {
   /** Streams of attached clients whose output has not ended. */
   readonly outputs = new Set<Socket>();
   readonly waiters = new Set<Waiter>();
+  /** Who writes to its root from outside: a new run waits for them. */
+  readonly rootViews = new RootViews();
   /** By exec id; kept until the container is removed, as `docker inspect` of an ended exec works. */
   readonly execs = new Map<string, ContainerExec>();
   #queue: Promise<unknown> = Promise.resolve();

@@ -31,6 +31,8 @@ export interface EngineContext {
   readonly devices: DeviceSource;
   /** Reads a file of a container's root without mounting it; never out of that root. */
   readonly readFileInRoot: (root: RootDescription, path: string) => Uint8Array | undefined;
+  /** True when a root that is not mounted has something at a path. */
+  readonly existsInRoot: (root: RootDescription, path: string) => boolean;
   /** Bytes of the regular files below a directory. */
   readonly directorySize: (path: string) => number;
 }

@@ -5,6 +5,8 @@
 import type { Duplex } from 'node:stream';
 import type { ImageService } from '../images/service.ts';
 import type { CreateRequest, ExecConfig, HostConfig } from './docker-types.ts';
+import type { ExtractRequest, PathArchive } from './files/archive.ts';
+import type { PathStat } from './files/path-stat.ts';
 
 /** `{"label": ["a=b"], "status": ["running"]}`, parsed from the query parameter `filters` (both its forms). */
 export type Filters = Readonly<Record<string, readonly string[]>>;
@@ -82,6 +84,12 @@ export interface ContainerService {
   logs(ref: string, request: LogsRequest): Promise<{ tty: boolean; frames: AsyncIterable<Uint8Array> }>;
   /** Returns `{Titles, Processes}`. */
   top(ref: string, psArgs: string): Promise<object>;
+  /** What is at a path of its root. */
+  stat(ref: string, path: string): Promise<PathStat>;
+  /** The same with the content, as a tar that must be read to its end or returned. */
+  readArchive(ref: string, path: string): Promise<PathArchive>;
+  /** Extracts a tar, compressed or not, into a directory of its root. */
+  writeArchive(ref: string, path: string, archive: AsyncIterable<Uint8Array>, request: ExtractRequest): Promise<void>;
   prune(filters: Filters): Promise<{ ContainersDeleted: string[] | null; SpaceReclaimed: number }>;
   execCreate(ref: string, config: ExecConfig): Promise<{ Id: string }>;
   execStart(execId: string, options: { detach: boolean; tty: boolean; consoleSize?: [number, number] }): Promise<StreamSession | null>;

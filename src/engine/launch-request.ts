@@ -107,14 +107,14 @@ function layoutOf({ cgroups }: EngineContext, { config: { linux } }: BuiltSpec):
 /** Whatever the kernel's defaults are: a writable layer must be a plain difference, readable without its mount. */
 const overlayOptions = ['index=off', 'redirect_dir=off', 'metacopy=off'];
 
-const rootSource = (root: RootDescription): RootSource => ({ kind: 'overlay', ...root, options: overlayOptions });
+export const rootSource = (root: RootDescription): Extract<RootSource, { kind: 'overlay' }> => ({ kind: 'overlay', ...root, options: overlayOptions });
 
 /** Of images, by the layer below the container's own: layers never change. */
 const imageUserFiles = new Map<string, UserFiles>();
 const imageUserFilesLimit = 100;
 
 /** A container that has no /etc of its own sees its image's, which needs no second look. */
-function userFiles(context: EngineContext, root: RootDescription): UserFiles {
+export function userFiles(context: EngineContext, root: RootDescription): UserFiles {
   if (existsSync(join(root.upperDir, 'etc'))) return readUserFiles(context, root);
   const image = root.lowerDirs[0] ?? '';
   const known = imageUserFiles.get(image);
@@ -131,7 +131,7 @@ function readUserFiles(context: EngineContext, root: RootDescription): UserFiles
 }
 
 /** Whoever shares another container's network shares its names and resolvers too. */
-function networkFiles(context: EngineContext, container: Container) {
+export function networkFiles(context: EngineContext, container: Container) {
   const mode = parseMode(container.record.hostConfig.NetworkMode);
   const owner = mode.kind === 'container' ? context.registry.get(mode.container).id : container.id;
   const { hosts, hostname, resolvConf } = containerPaths(context.settings.dataRoot, owner);

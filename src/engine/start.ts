@@ -41,6 +41,7 @@ export async function startContainer(context: EngineContext, container: Containe
   container.exitOnNext = false;
   // The previous run's mounts and cgroups have the same names: they must be gone first.
   await container.released;
+  await container.rootViews.idle();
   const began = performance.now();
   const attachments = takePendingAttachments(container);
   let launched: Launched & { readonly specified: number };
@@ -76,7 +77,7 @@ async function launch(
 }
 
 /** `-v /not/there:/x` makes the directory on the host; `--mount` has been refused at create. */
-function makeBindSources(container: Container): void {
+export function makeBindSources(container: Container): void {
   for (const { Source, details } of container.record.mounts) {
     if (!details.createSource || existsSync(Source)) continue;
     try {

@@ -21,6 +21,7 @@ import { defaultStallMs, launchPhases } from './shim/protocol.ts';
 import { RemoteShim } from './shim/remote-shim.ts';
 import { stdioBits } from './shim/stdio-bits.ts';
 import { ShimSupply } from './shim/supply.ts';
+import { openView } from './shim/view.ts';
 
 export interface LauncherOptions {
   /** The helper's executable. It is read once; what runs is a sealed copy in memory. */
@@ -43,6 +44,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
   const stallMs = options.stallMs ?? defaultStallMs;
   const socketPath = (id: string) => join(shims, `${id}.sock`);
   const leaving = new Map<string, Promise<void>>();
+  let views = 0;
   const left = (id: string) => (gone: Promise<void>) => {
     leaving.set(id, gone.then(() => void leaving.delete(id)));
   };
@@ -54,6 +56,13 @@ export function createLauncher(options: LauncherOptions): Launcher {
     },
     reconnect: (id) => reconnect(socketPath(id), left(id)),
     release: (id, operations) => release(supply, socketPath(id), operations),
+    view(plan) {
+      const path = join(shims, `view-${process.pid}-${views++}.sock`);
+      const shim = supply.take(path);
+      unlinkSync(path);
+      setImmediate(() => supply.replenish());
+      return openView(shim, plan);
+    },
     readExitRecord,
     async close() {
       supply.close();

@@ -3,6 +3,7 @@
  * outlives the daemon. `launcher.ts` implements it.
  */
 import type { Socket } from 'node:net';
+import type { ViewPlan } from './compile/view.ts';
 import type { Operation, Plan } from './plan/operations.ts';
 
 /** Where and how the shim writes the container's output (json-file format), or `null` for `--log-driver none`. */
@@ -122,6 +123,14 @@ export interface Launched {
   readonly phases: LaunchPhases;
 }
 
+/** A container's root, readable and writable for the engine, and for nobody else. */
+export interface RootView {
+  /** The root directory (O_PATH). What is opened below it with RESOLVE_IN_ROOT never leaves the view. Closed by `close`. */
+  readonly fd: number;
+  /** Settles when nothing of it is mounted any more. */
+  close(): Promise<void>;
+}
+
 /** A launch in progress: streams attached before the process runs lose no byte. */
 export interface Launcher {
   /**
@@ -136,6 +145,11 @@ export interface Launcher {
    * left out: what cannot be released now is found again by the next reconciliation.
    */
   release(id: string, operations: readonly Operation[]): Promise<void>;
+  /**
+   * Makes a view of a root, in a mount namespace of a helper that does nothing else and ends with this process at the latest.
+   * Rejects with LaunchError when an operation fails; nothing is left then.
+   */
+  view(plan: ViewPlan): Promise<RootView>;
   /** Ends what is kept ready for launches, and lets shims of ended containers finish; running containers do not notice. */
   close(): Promise<void>;
   /** Reads the exit record a shim left; undefined when there is none. */

@@ -41,10 +41,21 @@ export interface ExtractOptions {
   readonly whiteouts: 'overlay' | 'none';
   /** What a directory is like that the archive needs but does not list. Default: root's, 0755. */
   readonly implicitDirectory?: (path: string) => ImplicitDirectory;
+  /** Who owns what is made of an entry, in a directory. Default: as the entry says. */
+  readonly owner?: (entry: TarEntry, directory: number) => Owner;
+  /** The root is somebody's directory already: an entry for it changes nothing. */
+  readonly keepRoot?: boolean;
+  /** A directory may not take the place of something else, nor the other way round. Messages name the root so. */
+  readonly noOverwriteDirNonDir?: { readonly destination: string };
   /**
    * Asked before a non-directory is removed for a later entry: `path` is its real path. True when it was moved away.
    */
   readonly beforeRemoval?: (directory: number, name: string, path: string) => boolean;
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** Where the data of an entry went. */
@@ -77,11 +88,13 @@ export class Extractor {
   /** Set at the end, because every name made in a directory changes its time. By real path. */
   readonly #directoryTimes = new Map<string, Timestamp>();
   #file: OpenFile | undefined;
+  readonly #owner: (entry: TarEntry, directory: number) => Owner;
 
   /** `rootFd` stays the caller's to close. */
   constructor(rootFd: number, options: ExtractOptions) {
     this.#rootFd = rootFd;
     this.#options = options;
+    this.#owner = options.owner ?? ((entry) => entry);
     this.#directories = new Directories(rootFd, options.implicitDirectory ?? (() => ({ uid: 0, gid: 0, mode: 0o755 })));
   }
 
@@ -104,6 +117,8 @@ export class Extractor {
     } catch (error) {
       if (!(error instanceof SystemCallError && error.code === 'EEXIST')) throw error;
     }
+    if (this.#options.noOverwriteDirNonDir && stat(directory.fd, name)?.isDirectory())
+      throw this.#overwriteRefused('directory', entry, 'non-directory');
     this.#remove(directory, name);
     return this.#make(this.#parent(components, entry.name), bytes, entry);
   }
@@ -124,7 +139,8 @@ export class Extractor {
     this.#file = undefined;
     try {
       // In this order: chown clears setuid and capabilities.
-      fchownSync(file.fd, entry.uid, entry.gid);
+      const { uid, gid } = this.#owner(entry, file.directory.fd);
+      fchownSync(file.fd, uid, gid);
       fchmodSync(file.fd, entry.mode);
       for (const [name, value] of entry.xattrs ?? [])
         setXattr(entry, name, () => fsetxattr(file.fd, fromByteString(name), value));
@@ -155,6 +171,7 @@ export class Extractor {
   #rootEntry(entry: TarEntry): Placement {
     if (entry.type !== 'directory')
       throw invalidParameter(`invalid tar: "${fromByteString(entry.name)}" is the root, and not a directory`);
+    if (this.#options.keepRoot === true) return nowhere;
     this.#dress({ fd: this.#rootFd, path: '' }, '.', entry);
     this.#directoryTimes.set('', entry.mtime);
     return nowhere;
@@ -206,7 +223,8 @@ export class Extractor {
 
   /** Owner, attributes and times of what cannot be opened: symlinks and special files. */
   #dressSpecial(directory: Directory, name: Buffer, entry: TarEntry): void {
-    lchownAt(directory.fd, name, entry.uid, entry.gid);
+    const { uid, gid } = this.#owner(entry, directory.fd);
+    lchownAt(directory.fd, name, uid, gid);
     const path = descriptorPath(directory.fd, name.toString('latin1'));
     if (entry.type !== 'symlink') this.#chmodSpecial(directory, name, entry.mode);
     for (const [key, value] of entry.xattrs ?? [])
@@ -256,6 +274,7 @@ export class Extractor {
       this.#dress(directory, name, entry);
       return nowhere;
     }
+    if (there && this.#options.noOverwriteDirNonDir) throw this.#overwriteRefused('non-directory', entry, 'directory');
     const hidesLower = this.#options.whiteouts === 'overlay' && there?.isCharacterDevice() === true && there.rdev === 0;
     this.#remove(directory, name);
     const parent = this.#directories.make(directory.path.split('/').filter(Boolean));
@@ -286,7 +305,8 @@ export class Extractor {
   #dress(parent: Directory, name: string, entry: TarEntry, opaque = false): void {
     const fd = openAt(parent.fd, pathBytes(name), openOneDirectory);
     try {
-      fchownSync(fd, entry.uid, entry.gid);
+      const { uid, gid } = this.#owner(entry, fd);
+      fchownSync(fd, uid, gid);
       fchmodSync(fd, entry.mode);
       for (const [key, value] of entry.xattrs ?? [])
         setXattr(entry, key, () => fsetxattr(fd, fromByteString(key), value));
@@ -295,6 +315,14 @@ export class Extractor {
       closeSync(fd);
     }
     if (name !== '.') this.#directoryTimes.set(join(parent, name), entry.mtime);
+  }
+
+  #overwriteRefused(there: string, entry: TarEntry, wanted: string): Error {
+    const name = fromByteString(entry.name).replace(/\/+$/, '');
+    const destination = this.#options.noOverwriteDirNonDir?.destination;
+    return invalidParameter(`cannot overwrite ${there} ${JSON.stringify(name)} with ${wanted} ${JSON.stringify(destination)}`, {
+      object: name,
+    });
   }
 
   #remove(directory: Directory, name: string): void {

@@ -54,6 +54,11 @@ export function readFileInRoot(root: RootDescription, path: string): Uint8Array 
   }
 }
 
+/** True when there is something at a path, links followed. */
+export function existsInRoot(root: RootDescription, path: string): boolean {
+  return lookUp([root.upperDir, ...root.lowerDirs], toByteString(path)) !== undefined;
+}
+
 /**
  * Finds a path (byte string) in layers, topmost first; symlinks are followed inside the root. Undefined when there is
  * none.

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { lgetxattr, llistxattr, openAt } from '../linux/ffi/files.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
+import type { Owner } from './extract.ts';
 import { descriptorPath, pathBytes } from './paths.ts';
 import { Pace } from './pace.ts';
 import { type EntryType, toByteString } from './tar/entry.ts';
@@ -24,6 +25,10 @@ import { opaqueName, opaqueXattr, whiteoutPrefix } from './whiteouts.ts';
 export interface PackOptions {
   /** `overlay`: the tree is an overlayfs upper or layer directory; `none`: it is taken as it is. */
   readonly whiteouts: 'overlay' | 'none';
+  /** Leaves fractions of a second out. */
+  readonly wholeSeconds?: boolean;
+  /** The owner that the archive names. Default: the file's. */
+  readonly owner?: (stat: BigIntStats) => Owner;
 }
 
 interface Walk {
@@ -38,16 +43,54 @@ const openOneDirectory = constants.O_RDONLY | constants.O_DIRECTORY | constants.
 /** The tree below `path` (absolute), its root not among the entries. Sockets are left out, as Docker does. */
 export async function* packDirectory(path: string, options: PackOptions): AsyncGenerator<Uint8Array> {
   const root = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  const pace = new Pace();
   try {
-    for (const bytes of packChildren(root, '', { options, linked: new Map() })) {
-      yield bytes;
-      if (pace.due) await pace.breathe();
-    }
+    yield* archive(packChildren(root, '', walkOf(options)));
   } finally {
     closeSync(root);
   }
-  yield endOfArchive;
+}
+
+/** An open directory with all that is in it. `name` is its own in the archive, ending with a slash; a byte string. */
+export async function* packOpenDirectory(
+  directory: number,
+  name: string,
+  options: PackOptions,
+): AsyncGenerator<Uint8Array> {
+  const stat = fstatSync(directory, { bigint: true });
+  yield* archive(packOpened({ fd: directory, at: descriptorPath(directory, '.') }, name, stat, walkOf(options)));
+}
+
+/** `entry` of an open directory, under another name if need be. Byte strings. Nothing when it has gone. */
+export async function* packEntry(
+  directory: number,
+  entry: string,
+  name: string,
+  options: PackOptions,
+): AsyncGenerator<Uint8Array> {
+  const stat = lstatSync(descriptorPath(directory, entry), { bigint: true, throwIfNoEntry: false });
+  yield* archive(stat ? packOne(directory, entry, name, stat, walkOf(options)) : []);
+}
+
+const walkOf = (options: PackOptions): Walk => ({ options, linked: new Map() });
+
+/** Small pieces are joined: each that leaves here costs a turn of the event loop, or a system call. */
+const batchSize = 256 * 1024;
+
+/** The pieces and the end of the archive, with pauses for the event loop. */
+async function* archive(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const pace = new Pace();
+  let batch: Uint8Array[] = [];
+  let size = 0;
+  for (const piece of pieces) {
+    batch.push(piece);
+    size += piece.length;
+    if (pace.due) await pace.breathe();
+    if (size < batchSize) continue;
+    yield batch.length === 1 ? piece : Buffer.concat(batch, size);
+    batch = [];
+    size = 0;
+  }
+  yield Buffer.concat([...batch, endOfArchive]);
 }
 
 function* packChildren(directory: number, prefix: string, walk: Walk): Generator<Uint8Array> {
@@ -74,7 +117,7 @@ function* packOne(directory: number, name: string, path: string, stat: BigIntSta
     return;
   }
   const first = stat.nlink > 1n ? firstName(walk, stat, path) : undefined;
-  const entry = describe(directory, name, path, type, stat);
+  const entry = describe(descriptorPath(directory, name), path, type, stat, walk);
   if (first !== undefined) yield encodeHeader({ ...entry, type: 'hard-link', linkName: first, xattrs: undefined });
   else if (type === 'file') yield* packFile(directory, name, entry, Number(stat.size));
   else yield encodeHeader(type === 'symlink' ? { ...entry, linkName: linkText(directory, name) } : entry);
@@ -90,14 +133,24 @@ function* packSubdirectory(
   const fd = openBelow(directory, name, openOneDirectory);
   if (fd === undefined) return;
   try {
-    yield encodeHeader(describe(directory, name, `${path}/`, 'directory', stat));
-    const opaque =
-      walk.options.whiteouts === 'overlay' && lgetxattr(descriptorPath(directory, name), opaqueXattr)?.[0] === 0x79;
-    if (opaque) yield encodeHeader({ name: `${path}/${opaqueName}`, type: 'file' });
-    yield* packChildren(fd, `${path}/`, walk);
+    yield* packOpened({ fd, at: descriptorPath(directory, name) }, `${path}/`, stat, walk);
   } finally {
     closeSync(fd);
   }
+}
+
+/** `at` leads to the directory `fd` by a path, for calls that take no descriptor. */
+function* packOpened(
+  { fd, at }: { readonly fd: number; readonly at: Buffer },
+  name: string,
+  stat: BigIntStats,
+  walk: Walk,
+): Generator<Uint8Array> {
+  const overlay = walk.options.whiteouts === 'overlay';
+  yield encodeHeader(describe(at, name, 'directory', stat, walk));
+  if (overlay && lgetxattr(at, opaqueXattr)?.[0] === 0x79)
+    yield encodeHeader({ name: `${name}${opaqueName}`, type: 'file' });
+  yield* packChildren(fd, name, walk);
 }
 
 function* packFile(directory: number, name: string, entry: EntryToWrite, size: number): Generator<Uint8Array> {
@@ -108,7 +161,7 @@ function* packFile(directory: number, name: string, entry: EntryToWrite, size: n
     if (!fstatSync(fd).isFile()) return;
     yield encodeHeader({ ...entry, size });
     for (let done = 0; done < size;) {
-      const buffer = Buffer.allocUnsafeSlow(Math.min(readSize, size - done));
+      const buffer = Buffer.allocUnsafe(Math.min(readSize, size - done));
       const count = readSync(fd, buffer, 0, buffer.length, done);
       // A file that shrinks meanwhile is filled up with zeros: the header has promised its size.
       const data = count === 0 ? buffer.fill(0) : buffer.subarray(0, count);
@@ -146,21 +199,22 @@ function typeOf(stat: BigIntStats): Exclude<EntryType, 'unsupported' | 'hard-lin
   return stat.isFIFO() ? 'fifo' : undefined;
 }
 
-function describe(directory: number, name: string, path: string, type: EntryType, stat: BigIntStats): EntryToWrite {
+function describe(at: Buffer, path: string, type: EntryType, stat: BigIntStats, { options }: Walk): EntryToWrite {
   const isDevice = type === 'character-device' || type === 'block-device';
   const seconds = stat.mtimeNs / 1_000_000_000n;
-  const nanoseconds = stat.mtimeNs % 1_000_000_000n;
+  const nanoseconds = options.wholeSeconds === true ? 0n : stat.mtimeNs % 1_000_000_000n;
+  const owner = options.owner?.(stat);
   return {
     name: path,
     type,
     mode: Number(stat.mode & 0o7777n),
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
+    uid: owner?.uid ?? Number(stat.uid),
+    gid: owner?.gid ?? Number(stat.gid),
     mtime:
       nanoseconds < 0n
         ? { seconds: Number(seconds) - 1, nanoseconds: Number(nanoseconds) + 1e9 }
         : { seconds: Number(seconds), nanoseconds: Number(nanoseconds) },
-    xattrs: type === 'symlink' ? undefined : xattrsOf(directory, name),
+    xattrs: type === 'symlink' ? undefined : xattrsOf(at),
     ...(isDevice ? { deviceMajor: majorOf(stat.rdev), deviceMinor: minorOf(stat.rdev) } : {}),
   };
 }
@@ -169,8 +223,7 @@ function describe(directory: number, name: string, path: string, type: EntryType
  * File capabilities and the user's own attributes; labels of security modules and overlayfs's marks belong to this
  * host.
  */
-function xattrsOf(directory: number, name: string): Map<string, Uint8Array> | undefined {
-  const path = descriptorPath(directory, name);
+function xattrsOf(path: Buffer): Map<string, Uint8Array> | undefined {
   let xattrs: Map<string, Uint8Array> | undefined;
   for (const key of llistxattr(path)) {
     if (key !== 'security.capability' && (!key.startsWith('user.') || key.startsWith('user.overlay.'))) continue;

@@ -128,7 +128,7 @@ class LayerUnpacking {
 }
 
 /** Errors that are this host's, not the archive's. */
-const hostErrors = new Set([
+export const hostErrors: ReadonlySet<string> = new Set([
   'ENOSPC',
   'EDQUOT',
   'EIO',

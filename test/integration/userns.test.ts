@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { namespaceOf } from '../support/processes.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
+import { tar } from '../support/tar.ts';
 
 // The ids are taken from /etc/subuid and /etc/subgid as every engine reads them, here of its own mount namespace.
 const prepare = [
@@ -53,6 +54,24 @@ it('refuses to be privileged while mapped', async () => {
 it('executes commands as the mapped root', async () => {
   const id = await subject.output('run', '-d', 'busybox', 'sleep', '1000');
   expect(await subject.output('exec', id, 'sh', '-c', 'id -u; touch /made && stat -c %u /made')).toBe('0\n0');
+});
+
+it('copies files in and out with the ids of the container', async () => {
+  const bound = path.join(subject.engine.scratch, 'copied');
+  mkdirSync(bound);
+  const id = await subject.output('run', '-d', '-v', `${bound}:/bound`, '-v', '/volume', 'busybox', 'sleep', '1000');
+  const made = tar([{ type: 'file', name: 'mine', data: '' }]);
+  for (const where of ['/tmp', '/volume', '/bound']) {
+    expect((await subject.docker('cp', '-', `${id}:${where}`, { stdin: made })).code).toBe(0);
+    expect(await subject.output('exec', id, 'stat', '-c', '%u:%g', `${where}/mine`)).toBe('0:0');
+    const archive = await subject.api.request('GET', `/containers/${id}/archive?path=${where}/mine`);
+    // Docker Engine tells the host's ids.
+    if (!subject.isDockerd) expect(archive.body.toString('latin1', 108, 115)).toBe('0000000');
+  }
+  if (!subject.isDockerd) expect(statSync(path.join(bound, 'mine')).uid).toBe(0);
+  const stopped = await subject.output('create', 'busybox');
+  expect((await subject.docker('cp', '-', `${stopped}:/tmp`, { stdin: made })).code).toBe(0);
+  expect((await subject.api.request('GET', `/containers/${stopped}/archive?path=/etc`)).body.toString('latin1', 108, 115)).toBe(subject.isDockerd ? '2527140' : '0000000');
 });
 
 leavesNothingBehind(subject);

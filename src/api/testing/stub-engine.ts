@@ -107,6 +107,9 @@ function stubContainers(): ContainerService {
       return { tty: false, frames: (async function* () { yield stdoutFrame(Buffer.from('a line\n')); })() };
     },
     top: async () => ({ Titles: ['PID'], Processes: [['1']] }),
+    stat: async () => unknown(),
+    readArchive: async () => unknown(),
+    writeArchive: async () => unknown(),
     prune: async () => ({ ContainersDeleted: [], SpaceReclaimed: 0 }),
     execCreate: async () => ({ Id: 'e0' }),
     execStart: async (_id, { detach, tty }) => (detach ? null : echoSession(tty)),

@@ -20,6 +20,8 @@ export type RootSource =
       readonly cwd: string;
       /** Further options, as `index=off`. */
       readonly options: readonly string[];
+      /** Nothing is to be written: the upper directory is one more lower one. Unmounting it then writes nothing to the disk. */
+      readonly readOnly?: boolean;
     }
   | { readonly kind: 'directory'; readonly path: string };
 
@@ -32,7 +34,9 @@ const relative = (cwd: string, path: string): string =>
   path.startsWith(`${cwd}/`) ? path.slice(cwd.length + 1) : path;
 
 function overlayData(root: Extract<RootSource, { kind: 'overlay' }>, writablePath: (path: string) => string): string {
-  const lower = root.lowerDirs.map((path) => escapeOption(relative(root.cwd, path), /[\\,:]/g)).join(':');
+  const lowerDirs = root.readOnly === true ? [root.upperDir, ...root.lowerDirs] : root.lowerDirs;
+  const lower = lowerDirs.map((path) => escapeOption(relative(root.cwd, path), /[\\,:]/g)).join(':');
+  if (root.readOnly === true) return [`lowerdir=${lower}`, ...root.options].join(',');
   const upper = escapeOption(writablePath(root.upperDir), /[\\,]/g);
   const work = escapeOption(writablePath(root.workDir), /[\\,]/g);
   return [`lowerdir=${lower}`, `upperdir=${upper}`, `workdir=${work}`, ...root.options].join(',');

@@ -41,6 +41,8 @@ export const requests = {
   resize: { type: 4, fields: { request: 'u32', target: 'string', columns: 'u32', rows: 'u32' } },
   /** Instead of `launch`: executes a release section, answers `released`, exits. */
   release: { type: 5, fields: { section: 'bytes' } },
+  /** Instead of `launch`: becomes the view of a root that the sections make, answers `done` or `failed`, and is that until the connection ends. */
+  view: { type: 6, fields: { request: 'u32', prepare: 'bytes', init: 'bytes' } },
   attach: { type: 16, fields: { target: 'string', streams: 'u32' } },
   control: { type: 17, fields: {} },
 } as const satisfies Record<string, MessageDefinition>;

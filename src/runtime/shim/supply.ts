@@ -14,6 +14,8 @@ export interface IdleShim {
   readonly pid: number;
   /** Our end of its first control connection. */
   readonly control: number;
+  /** Settles when the process has ended, and what it held is gone. */
+  readonly exited: Promise<void>;
 }
 
 interface Spare extends IdleShim {
@@ -89,9 +91,14 @@ export class ShimSupply {
         stdio: ['ignore', 'ignore', 'ignore', theirs, listener],
       });
       if (child.pid === undefined) throw systemError('cannot start the shim', { operation: 'spawn', object: this.#helper });
-      child.once('exit', onExit);
+      const exited = new Promise<void>((resolve) => {
+        child.once('exit', () => {
+          onExit();
+          resolve();
+        });
+      });
       child.unref();
-      return { pid: child.pid, control };
+      return { pid: child.pid, control, exited };
     } finally {
       closeSync(theirs);
       closeSync(listener);

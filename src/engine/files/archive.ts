@@ -1,0 +1,186 @@
+/** `docker cp`: what is at a path of a container's root, out of it as a tar, and a tar into it. */
+import { closeSync, constants, fstatSync, readlinkSync } from 'node:fs';
+import { posix } from 'node:path';
+import { invalidParameter, isClass } from '../../errors.ts';
+import { openFlag } from '../../linux/ffi/files.ts';
+import type { ImplicitDirectory } from '../../storage/directories.ts';
+import type { Owner } from '../../storage/extract.ts';
+import { packEntry, packOpenDirectory, type PackOptions } from '../../storage/pack.ts';
+import { type TarEntry, toByteString } from '../../storage/tar/entry.ts';
+import { untar } from '../../storage/untar.ts';
+import type { Container } from '../container.ts';
+import type { EngineContext } from '../context.ts';
+import { userFiles } from '../launch-request.ts';
+import { resolveUser } from '../spec/user.ts';
+import { containerId, hostId } from './id-map.ts';
+import { absolutePath, nameOf, openPath, type PathStat, type RootOf, statPath } from './path-stat.ts';
+import { openRootView, remapOf } from './root-view.ts';
+import type { OciIdMapping } from '../../runtime/oci.ts';
+
+/** `ref`: how the client named the container, for messages. */
+export async function statInContainer(context: EngineContext, container: Container, ref: string, path: string): Promise<PathStat> {
+  const view = await openRootView(context, container, 'read');
+  try {
+    return statPath({ fd: view.fd, container: ref }, path);
+  } finally {
+    await view.close();
+  }
+}
+
+export interface PathArchive {
+  readonly stat: PathStat;
+  /** Must be read or returned: it holds the root until then. */
+  readonly tar: AsyncGenerator<Uint8Array>;
+}
+
+export async function archiveFromContainer(context: EngineContext, container: Container, ref: string, path: string): Promise<PathArchive> {
+  const view = await openRootView(context, container, 'read');
+  try {
+    const root = { fd: view.fd, container: ref };
+    const stat = statPath(root, path);
+    const opened = openSource(root, path);
+    context.events.publish('container', 'archive-path', container.id, container.eventAttributes());
+    return { stat, tar: pack(opened, packOptions(context, container, view.fd), () => view.close()) };
+  } catch (error) {
+    await view.close();
+    throw error;
+  }
+}
+
+/** A directory to pack whole, or one with the name in it that is to be packed. Names are byte strings. */
+interface Source {
+  readonly fd: number;
+  readonly entry: string | undefined;
+  readonly name: string;
+}
+
+function openSource(root: RootOf, requested: string): Source {
+  const path = absolutePath(requested);
+  const name = toByteString(nameOf(path));
+  const isDirectory = (fd: number) => fstatSync(fd).isDirectory();
+  const fd = openPath(root, path, openFlag.O_PATH | constants.O_NOFOLLOW, requested);
+  try {
+    if (isDirectory(fd))
+      return { fd: openPath(root, path, constants.O_RDONLY | constants.O_DIRECTORY, requested), entry: undefined, name: name === '/' ? name : `${name}/` };
+  } finally {
+    closeSync(fd);
+  }
+  return { fd: openPath(root, posix.dirname(path), openFlag.O_PATH | constants.O_DIRECTORY, requested), entry: name, name };
+}
+
+async function* pack({ fd, entry, name }: Source, options: PackOptions, close: () => Promise<void>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* entry === undefined ? packOpenDirectory(fd, name, options) : packEntry(fd, entry, name, options);
+  } finally {
+    closeSync(fd);
+    await close();
+  }
+}
+
+/** Owners are those inside the container: what comes out can go in again. */
+function packOptions(context: EngineContext, container: Container, root: number): PackOptions {
+  const common = { whiteouts: 'none', wholeSeconds: true } as const;
+  const remap = remapOf(context, container);
+  if (remap === null) return common;
+  const shifts = shiftedAt(context, root);
+  return {
+    ...common,
+    owner: ({ uid, gid, dev }) =>
+      shifts(Number(dev))
+        ? { uid: containerId(remap.uidMappings, Number(uid)), gid: containerId(remap.gidMappings, Number(gid)) }
+        : { uid: Number(uid), gid: Number(gid) },
+  };
+}
+
+/** In the container's own layers ids are the host's; binds are shown to the container as they are (docs/decisions/0009). */
+function shiftedAt({ host }: EngineContext, root: number): (device: number) => boolean {
+  const own = fstatSync(root).dev;
+  return (device) => device === own || !host.idmappedMounts;
+}
+
+export interface ExtractRequest {
+  readonly copyUidGid: boolean;
+  readonly noOverwriteDirNonDir: boolean;
+}
+
+/** Extracts an archive, compressed or not, into a directory of the container. */
+export async function extractToContainer(
+  context: EngineContext, container: Container, ref: string, path: string, archive: AsyncIterable<Uint8Array>, request: ExtractRequest,
+): Promise<void> {
+  const view = await openRootView(context, container, 'write');
+  try {
+    const root = { fd: view.fd, container: ref };
+    const { fd, real } = openDestination(root, path);
+    try {
+      checkWritable(container, real);
+      await untar(fd, archive, {
+        keepRoot: true,
+        owner: ownerOf(context, container, view.fd, request.copyUidGid),
+        implicitDirectory: () => implicitDirectory(context, container),
+        ...(request.noOverwriteDirNonDir ? { noOverwriteDirNonDir: { destination: real } } : {}),
+      });
+    } finally {
+      closeSync(fd);
+    }
+    context.events.publish('container', 'extract-to-dir', container.id, container.eventAttributes());
+  } finally {
+    await view.close();
+  }
+}
+
+/** The directory to extract into, links to it followed, and where it really is. */
+function openDestination(root: RootOf, requested: string): { readonly fd: number; readonly real: string } {
+  const fd = openPath(root, absolutePath(requested), openFlag.O_PATH, requested);
+  if (fstatSync(fd).isDirectory()) return { fd, real: readlinkSync(`/proc/self/fd/${fd}`) };
+  closeSync(fd);
+  throw invalidParameter('extraction point is not a directory', { object: requested });
+}
+
+function checkWritable({ record }: Container, path: string): void {
+  const inside = (destination: string) => destination === '/' || path === destination || path.startsWith(`${destination}/`);
+  const [volume] = record.mounts
+    .filter(({ Type, Destination }) => Type !== 'tmpfs' && inside(Destination))
+    .sort((a, b) => b.Destination.length - a.Destination.length);
+  if (volume && !volume.RW) throw invalidParameter('mounted volume is marked read-only', { object: path });
+  if (!volume && record.hostConfig.ReadonlyRootfs === true)
+    throw invalidParameter('container rootfs is marked read-only', { object: path });
+}
+
+/** Owners as the archive has them, or the container's user for all; as ids of the host where the container has its own. */
+function ownerOf(context: EngineContext, container: Container, root: number, copyUidGid: boolean): (entry: TarEntry, directory: number) => Owner {
+  const fixed = copyUidGid ? containerUser(context, container) : undefined;
+  const remap = remapOf(context, container);
+  if (remap === null) return (entry) => fixed ?? entry;
+  const shifts = shiftedAt(context, root);
+  return (entry, directory) => {
+    const { uid, gid } = fixed ?? entry;
+    if (!shifts(fstatSync(directory).dev)) return { uid, gid };
+    return { uid: mapped(remap.uidMappings, uid), gid: mapped(remap.gidMappings, gid) };
+  };
+}
+
+function mapped(mappings: readonly OciIdMapping[], id: number): number {
+  const host = hostId(mappings, id);
+  if (host === undefined) throw invalidParameter(`Container ID ${id} cannot be mapped to a host ID`);
+  return host;
+}
+
+/** Undefined for a container that runs as root by default: owners are the archive's then. */
+function containerUser(context: EngineContext, { record }: Container): Owner | undefined {
+  const user = record.config.User ?? '';
+  if (user === '') return undefined;
+  try {
+    return resolveUser(user, [], userFiles(context, context.storage.root(record.id, record.topLayer)));
+  } catch (error) {
+    // What a start calls a failure of its own is the request's here.
+    const [, kind = '', name = '', why = ''] = /^unable to find (user|group) (.*): (.*)$/.exec((error as Error).message) ?? [];
+    if (!isClass(error, 'system') || kind === '') throw error;
+    throw invalidParameter(`failed to look up ${kind} ${JSON.stringify(name)} in container: ${why}`, { object: user, cause: error });
+  }
+}
+
+/** Owner and mode of a directory that the archive needs and does not list. */
+function implicitDirectory(context: EngineContext, container: Container): ImplicitDirectory {
+  const remap = remapOf(context, container);
+  return { uid: hostId(remap?.uidMappings ?? [], 0) ?? 0, gid: hostId(remap?.gidMappings ?? [], 0) ?? 0, mode: 0o755 };
+}

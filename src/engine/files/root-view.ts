@@ -1,0 +1,89 @@
+/**
+ * A container's root for `docker cp`: its layers with its volumes and binds over them, whether it runs or not. As with
+ * Docker, what only its processes have is not there: /proc, /dev, tmpfs, their own mounts.
+ */
+import { existsSync } from 'node:fs';
+import { conflict } from '../../errors.ts';
+import { errno } from '../../linux/errno.ts';
+import { compileView } from '../../runtime/compile/view.ts';
+import type { OciMount } from '../../runtime/oci.ts';
+import { LaunchError, type RootView } from '../../runtime/shim.ts';
+import type { RootDescription } from '../../storage/driver.ts';
+import type { Container } from '../container.ts';
+import { isAlive } from '../container-state.ts';
+import type { EngineContext } from '../context.ts';
+import { networkFiles, rootSource } from '../launch-request.ts';
+import type { UserNamespaceRemap } from '../settings.ts';
+import { byDepth, type ResolvedMount } from '../spec/mounts.ts';
+import { makeBindSources } from '../start.ts';
+
+/** Opens a view. While one to write is open, no new run of the container begins. */
+export async function openRootView(context: EngineContext, container: Container, access: 'read' | 'write'): Promise<RootView> {
+  // Not queued behind a `stop` that waits for its timeout.
+  const mounted = isAlive(container.state) ? await openMounted(context, container) : undefined;
+  const view = mounted ?? (await openAtRest(context, container, access));
+  if (access === 'read') return view;
+  const closed = container.rootViews.add();
+  return { fd: view.fd, close: () => view.close().finally(closed) };
+}
+
+/** Undefined when it has ended meanwhile. */
+async function openMounted(context: EngineContext, container: Container): Promise<RootView | undefined> {
+  try {
+    return await open(context, container, { mounted: true, readOnly: false });
+  } catch (error) {
+    if (error instanceof LaunchError && error.operation?.name === 'pivotRoot' && error.failure.errno === errno.EINVAL) return undefined;
+    throw error;
+  }
+}
+
+function openAtRest(context: EngineContext, container: Container, access: 'read' | 'write'): Promise<RootView> {
+  return container.exclusively(async () => {
+    if (container.removing) throw conflict(`container ${container.id} is being removed`, { object: container.id });
+    if (isAlive(container.state)) return open(context, container, { mounted: true, readOnly: false });
+    await container.released;
+    await container.rootViews.idle();
+    makeBindSources(container);
+    const root = describeRoot(context, container);
+    const readOnly = access === 'read' && viewMounts(context, container).every(({ destination }) => context.existsInRoot(root, destination));
+    return open(context, container, { mounted: false, readOnly });
+  });
+}
+
+function open(context: EngineContext, container: Container, { mounted, readOnly }: { mounted: boolean; readOnly: boolean }): Promise<RootView> {
+  return context.launcher.view(compileView({
+    root: { ...rootSource(describeRoot(context, container)), readOnly },
+    mappings: remapOf(context, container), mounted, mounts: viewMounts(context, container),
+  }));
+}
+
+const describeRoot = (context: EngineContext, { record }: Container): RootDescription => context.storage.root(record.id, record.topLayer);
+
+/** The container's id maps; null when its ids are the host's. */
+export function remapOf({ settings }: EngineContext, { record }: Container): UserNamespaceRemap | null {
+  return record.hostConfig.UsernsMode === 'host' ? null : settings.usernsRemap;
+}
+
+function viewMounts(context: EngineContext, container: Container): OciMount[] {
+  const { mounts } = container.record;
+  const taken = new Set(mounts.map(({ Destination }) => Destination));
+  const binds = byDepth(mounts.filter(({ Type }) => Type !== 'tmpfs')).map((mount) => bind(context, container, mount));
+  return [...binds, ...ownFiles(context, container).filter(({ destination }) => !taken.has(destination))];
+}
+
+function bind({ host }: EngineContext, { state }: Container, { Source, Destination, RW, details }: ResolvedMount): OciMount {
+  const readOnly = details.readOnly === 'plain' || !host.recursiveReadOnly ? 'ro' : 'rro';
+  const options = [details.recursive ? 'rbind' : 'bind', ...(RW ? [] : [readOnly]), 'rprivate'];
+  // Afterwards an empty volume is one that the container has emptied.
+  if (details.copyUp && state.status === 'created') options.push('copyup');
+  return { destination: Destination, type: 'bind', source: Source, options };
+}
+
+/** Written when a container starts. */
+function ownFiles(context: EngineContext, container: Container): OciMount[] {
+  const { hosts, hostname, resolvConf } = networkFiles(context, container);
+  const files = [['/etc/hosts', hosts], ['/etc/hostname', hostname], ['/etc/resolv.conf', resolvConf]] as const;
+  return files
+    .filter(([, source]) => existsSync(source))
+    .map(([destination, source]) => ({ destination, type: 'bind', source, options: ['bind', 'rprivate'] }));
+}

@@ -1,0 +1,50 @@
+/** An archive into a directory that somebody uses: `docker cp` into a container. */
+import { CaissonError, invalidParameter, systemError } from '../errors.ts';
+import { Extractor, type ExtractOptions } from './extract.ts';
+import { Pace } from './pace.ts';
+import { decompress } from './tar/compression.ts';
+import { fromByteString } from './tar/entry.ts';
+import { TarReader } from './tar/reader.ts';
+import { hostErrors } from './unpack.ts';
+
+/**
+ * Unpacks an archive, compressed or not, below an open directory; `.wh.` names are names like others. What was unpacked
+ * before an error stays. Rejects with invalid-parameter for a bad archive.
+ */
+export async function untar(
+  directory: number,
+  archive: AsyncIterable<Uint8Array>,
+  options: Omit<ExtractOptions, 'whiteouts' | 'beforeRemoval'>,
+): Promise<void> {
+  const extractor = new Extractor(directory, { ...options, whiteouts: 'none' });
+  const reader = new TarReader();
+  const pace = new Pace();
+  let current = '';
+  try {
+    for await (const chunk of decompress(archive)) {
+      reader.feed(chunk);
+      for (let event = reader.next(); event; event = reader.next()) {
+        if (event.type === 'data') extractor.data(event.chunk, event.offset);
+        else if (event.type === 'end') extractor.end(event.entry);
+        else {
+          current = fromByteString(event.entry.name);
+          extractor.entry(event.entry);
+        }
+        if (pace.due) await pace.breathe();
+      }
+    }
+    reader.finish();
+    extractor.finish();
+  } catch (error) {
+    throw failure(error, current);
+  } finally {
+    extractor.close();
+  }
+}
+
+function failure(error: unknown, name: string): unknown {
+  if (error instanceof CaissonError || !(error instanceof Error) || !('code' in error)) return error;
+  const facts = { operation: 'extract archive', object: name, cause: error };
+  const message = `extracting "${name}": ${error.message}`;
+  return hostErrors.has(String(error.code)) ? systemError(message, facts) : invalidParameter(message, facts);
+}
