@@ -273,6 +273,15 @@ static void request_view(struct connection *c, struct reader *r)
   SEND(c, done, REPLY_DONE, view.request, 0);
 }
 
+/* The daemon has handed over its client's own connection: from here on the daemon is not between the two. */
+static void become_client(struct connection *c)
+{
+  int size = CLIENT_BUFFER;
+  source_close(&c->source);
+  c->source.fd = take_fd(&c->passed);
+  setsockopt(c->source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
 static void attach_to(struct connection *c, struct process *p)
 {
   c->process = p;
@@ -290,6 +299,8 @@ static void request_attach(struct connection *c, struct reader *r)
     return;
   }
   c->streams = attach.streams & (STREAM_STDIN | STREAM_STDOUT | STREAM_STDERR);
+  if (c->passed >= 0)
+    become_client(c);
   pages_free(c->message, c->message_size);
   c->message = NULL;
   struct process *p = process_find(c->target);
@@ -342,6 +353,7 @@ static void message_dispatch(struct connection *c, uint32_t type)
 void connection_close(struct connection *c)
 {
   source_close(&c->source);
+  close_fd(&c->passed);
   pages_free(c->message, c->message_size);
   pages_free(c->pending, PENDING_SIZE);
   for (int i = 0; i < process_count; i++) {
@@ -352,15 +364,48 @@ void connection_close(struct connection *c)
     process_update(&processes[i]);
   }
   memset(c, 0, sizeof *c);
-  c->source.fd = -1;
+  c->source.fd = c->passed = -1;
+}
+
+void control_close(void)
+{
+  for (int i = 0; i < connection_count; i++)
+    if (connections[i].kind == CONNECTION_CONTROL)
+      connection_close(&connections[i]);
+}
+
+/* Keeps the one descriptor that may come with an `attach`; the kernel has installed any others only to be closed. */
+static void keep_passed(struct connection *c, struct msghdr *message)
+{
+  struct cmsghdr *rights = CMSG_FIRSTHDR(message);
+  if (rights == NULL || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS)
+    return;
+  size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  int fds[2];
+  memcpy(fds, CMSG_DATA(rights), count * sizeof(int));
+  for (size_t i = 0; i < count; i++) {
+    struct stat st;
+    if (i == 0 && c->kind == CONNECTION_NEW && c->passed < 0 && fstat(fds[0], &st) == 0 && S_ISSOCK(st.st_mode))
+      c->passed = fds[0];
+    else
+      close(fds[i]);
+  }
 }
 
 /* Reads up to `size` bytes into place; how many, 0 when there are none now, -1 at the end. */
 static ssize_t receive(struct connection *c, void *out, size_t size)
 {
-  ssize_t n = recv(c->source.fd, out, size, MSG_DONTWAIT);
+  struct iovec content = { out, size };
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control;
+  struct msghdr message = { .msg_iov = &content, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+  ssize_t n = recvmsg(c->source.fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return 0;
+  if (n > 0)
+    keep_passed(c, &message);
   return n > 0 ? n : -1;
 }
 
@@ -411,6 +456,7 @@ static struct connection *connection_new(int fd, enum connection_kind kind)
       connection_count++;
     memset(c, 0, sizeof *c);
     c->kind = kind;
+    c->passed = -1;
     c->source = (struct source){ fd, 0, message_ready };
     watch(&c->source, EPOLLIN);
     return c;

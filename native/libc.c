@@ -200,6 +200,8 @@ int socket(int family, int type, int protocol) { return (int)CALL(SYS_socket, fa
 int socketpair(int family, int type, int protocol, int pair[2]) { return (int)CALL(SYS_socketpair, family, type, protocol, pair); }
 int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) { return (int)CALL(SYS_accept4, fd, address, size, flags); }
 int getsockopt(int fd, int level, int name, void *out, socklen_t *size) { return (int)CALL6(SYS_getsockopt, fd, level, name, out, size, 0); }
+int setsockopt(int fd, int level, int name, const void *value, socklen_t size) { return (int)CALL6(SYS_setsockopt, fd, level, name, value, size, 0); }
+int shutdown(int fd, int how) { return (int)CALL(SYS_shutdown, fd, how, 0, 0); }
 ssize_t send(int fd, const void *data, size_t size, int flags) { return CALL6(SYS_sendto, fd, data, size, flags, 0, 0); }
 ssize_t recv(int fd, void *data, size_t size, int flags) { return CALL6(SYS_recvfrom, fd, data, size, flags, 0, 0); }
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) { return CALL(SYS_sendmsg, fd, message, flags, 0); }

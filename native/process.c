@@ -204,9 +204,12 @@ static void process_fail(struct process *p, const struct failure *failure, const
       continue;
   }
   source_close(&p->pidfd);
-  relay_close(p);
-  message_free(p);
   bool is_container = p == &processes[0];
+  if (is_container)
+    relay_close(p);
+  else
+    relay_forsake(p);
+  message_free(p);
   if (is_container)
     shim_release(); /* nothing of the plan is left when the daemon hears of the failure */
   send_failed(p->requester, p->request, failure->section, failure->index, failure->error, kept);

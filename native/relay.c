@@ -22,6 +22,17 @@ static void pending_free(struct connection *client)
   client->deadline = 0;
 }
 
+/*
+ * All has been sent. Closing a socket with unread input in it would make the kernel reset the connection, and the client could lose
+ * the end of its output: the client closes first, or its time is up.
+ */
+static void client_linger(struct connection *client)
+{
+  shutdown(client->source.fd, SHUT_WR);
+  client->deadline = monotonic_ms() + LINGER_MS;
+  watch(&client->source, EPOLLIN);
+}
+
 /* The client takes no more output; what it has sent as input is still read. The caller updates the process afterwards. */
 static void client_deaf(struct connection *client)
 {
@@ -92,10 +103,6 @@ static bool client_flush(struct connection *client)
   if (client->pending == NULL)
     return true;
   pending_free(client);
-  if (client->kind == CONNECTION_CLOSING) {
-    connection_close(client);
-    return false;
-  }
   client_update(client);
   if (p != NULL)
     process_update(p);
@@ -205,6 +212,12 @@ static void client_ready(struct source *source, uint32_t events)
       input_move(client);
     return;
   }
+  if (client->kind == CONNECTION_CLOSING && client->pending == NULL && (events & EPOLLIN) != 0) {
+    ssize_t n = recv(client->source.fd, io_buffer, CHUNK, MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+      connection_close(client);
+    return;
+  }
   if ((events & (EPOLLHUP | EPOLLERR)) != 0)
     client_leave(client);
 }
@@ -212,6 +225,10 @@ static void client_ready(struct source *source, uint32_t events)
 void client_update(struct connection *client)
 {
   bool attached = client->kind == CONNECTION_ATTACHED;
+  if (client->kind == CONNECTION_CLOSING && client->pending == NULL) {
+    client_linger(client);
+    return;
+  }
   if (!attached && client->kind != CONNECTION_CLOSING)
     return;
   uint32_t events = client->pending != NULL ? EPOLLOUT : 0;
@@ -239,10 +256,7 @@ void client_end(struct connection *client)
   struct process *p = client->process;
   client->kind = CONNECTION_CLOSING;
   client->process = NULL;
-  if (client->pending == NULL)
-    connection_close(client);
-  else
-    client_update(client);
+  client_update(client);
   if (p != NULL)
     process_update(p);
 }
@@ -346,7 +360,7 @@ void relay_begin(struct process *p, const int *fds, size_t count, bool terminal)
   clients_update(p);
 }
 
-void relay_close(struct process *p)
+static void relay_leave(struct process *p, void (*leave)(struct connection *client))
 {
   source_close(&p->streams[0].source);
   source_close(&p->streams[1].source);
@@ -354,7 +368,17 @@ void relay_close(struct process *p)
   p->input_state = INPUT_NONE;
   for (int i = 0; i < connection_count; i++)
     if (connections[i].process == p && connections[i].kind == CONNECTION_ATTACHED)
-      client_end(&connections[i]);
+      leave(&connections[i]);
+}
+
+void relay_close(struct process *p)
+{
+  relay_leave(p, client_end);
+}
+
+void relay_forsake(struct process *p)
+{
+  relay_leave(p, connection_close);
 }
 
 int relay_resize(struct process *p, uint32_t columns, uint32_t rows)

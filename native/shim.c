@@ -54,8 +54,10 @@ void shim_finish(void)
   finishing = true;
   shim_release();
   send_released();
-  /* What was unmounted goes now, however long that takes. The end of the connections tells the daemon when it has gone. */
+  /* What was unmounted goes now, however long that takes. The end of the connections tells the daemon when it has gone: a client
+     that has not read all of its output yet holds nothing of the container. */
   runner_close(&releasing);
+  control_close();
 }
 
 static bool clients_left(void)

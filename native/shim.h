@@ -24,6 +24,10 @@ void source_close(struct source *source);
 /* Bytes read at once from a process or a client, with room in front for a frame's header. */
 #define CHUNK 65536
 #define FRAME_HEADER 8
+/* Bytes of output that the kernel keeps for a client: fewer turns for a fast one, and a bound for one that does not read. */
+#define CLIENT_BUFFER 1048576
+/* How long a client has to close its connection after the end, so that nothing it has not read is thrown away by a reset. */
+#define LINGER_MS 2000
 /* What a client may have waiting: the rest of a frame, and, after the exit, all that was still in the pipes. */
 #define PENDING_SIZE (4 * (CHUNK + FRAME_HEADER))
 
@@ -95,7 +99,7 @@ enum connection_kind {
   CONNECTION_CONTROL,
   CONNECTION_PARKED, /* attached to an exec that has not begun */
   CONNECTION_ATTACHED,
-  CONNECTION_CLOSING, /* only what is pending is still sent */
+  CONNECTION_CLOSING, /* only what is pending is still sent, and what the client still sends is dropped */
 };
 
 struct connection {
@@ -107,6 +111,7 @@ struct connection {
   size_t have;
   uint8_t *message;
   size_t message_size;
+  int passed; /* a client's own connection that came with `attach`, or -1 */
 
   /* parked, attached, closing */
   char target[ID_SIZE];
@@ -165,6 +170,8 @@ uint64_t process_timers(uint64_t now);
 void relay_begin(struct process *process, const int *fds, size_t count, bool terminal);
 void relay_read(struct stream *stream, bool to_the_end);
 void relay_close(struct process *process);
+/* The same for an exec that never ran: the daemon, which still holds its client's connection, says why. */
+void relay_forsake(struct process *process);
 void client_begin(struct connection *client);
 void client_end(struct connection *client);
 void client_update(struct connection *client);
@@ -177,6 +184,8 @@ int relay_resize(struct process *process, uint32_t columns, uint32_t rows);
 void connection_accept(struct source *listener, uint32_t events);
 void connection_adopt(int fd);
 void connection_close(struct connection *connection);
+/* Leaves every daemon. */
+void control_close(void);
 /* Attaches the connections that came before their exec. */
 void connection_unpark(struct process *process);
 void send_started(struct process *process);

@@ -1,8 +1,7 @@
 /** What a route's handler works with: one request, its parameters, and ways to answer. */
-import type { Duplex } from 'node:stream';
 import type { StreamSession } from '../engine/engine.ts';
 import type { HttpRequest } from './http/request.ts';
-import type { HttpResponse } from './http/response.ts';
+import type { HijackedConnection, HttpResponse } from './http/response.ts';
 import type { Query } from './query.ts';
 
 export const jsonType = { 'Content-Type': 'application/json' } as const;
@@ -83,11 +82,11 @@ export class Exchange {
    * not.
    */
   async attach(session: StreamSession): Promise<void> {
-    const client = this.#hijack(session.tty);
-    await session.run(client);
+    const { stream, takeDescriptor } = this.#hijack(session.tty);
+    await session.run(stream, takeDescriptor);
   }
 
-  #hijack(tty: boolean): Duplex {
+  #hijack(tty: boolean): HijackedConnection {
     if (this.request.header('upgrade') === undefined) {
       return this.response.hijack(`HTTP/1.1 200 OK\r\nContent-Type: ${rawStream}\r\n\r\n`);
     }

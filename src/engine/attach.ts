@@ -2,6 +2,8 @@
 import type { Socket } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
 import { conflict } from '../errors.ts';
+import { SystemCallError } from '../linux/ffi/libc.ts';
+import type { Attachment } from '../runtime/shim.ts';
 import type { Container, PendingAttachment } from './container.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
@@ -17,20 +19,26 @@ export async function attachContainer(context: EngineContext, container: Contain
   if (state.status === 'paused') throw conflict(`container ${record.id} is paused, unpause the container before attach`);
   if (state.status === 'restarting') throw conflict(`container ${record.id} is restarting, wait until the container is running`);
   const tty = record.config.Tty ?? false;
-  const stream = request.stream ? await connect(container, request) : null;
+  const stdin = request.stdin && (record.config.OpenStdin ?? false);
+  // Somebody has to look for detach keys in what is typed, or to send the log first; else the shim and the client need nobody between them.
+  const direct = !request.logs && !(tty && stdin);
+  const options = { stdin, stdout: request.stdout, stderr: request.stderr };
+  // Attached before the answer: what comes after the log is the first thing that the log does not have.
+  const early = request.stream && !direct ? connect(container, { options }) : null;
   context.events.publish('container', 'attach', record.id, container.eventAttributes());
-  return { tty, run: (client) => run(client) };
+  return { tty, run };
 
-  async function run(client: Duplex): Promise<void> {
+  async function run(client: Duplex, takeDescriptor: () => number | undefined): Promise<void> {
     if (request.logs) await replayLogs(context, container, request, client);
-    const connected = stream === null ? null : await stream.ready(client);
-    if (!connected) {
+    const attached = request.stream ? (early ?? connect(container, { options, takeClient: takeDescriptor })) : null;
+    const stream = attached === null ? null : await attached.ready(client);
+    if (stream === null) {
       client.end();
       return;
     }
-    await relay(client, connected, {
+    await relay(client, stream, {
       exited: container.exitHandled,
-      stdin: request.stdin && (record.config.OpenStdin ?? false),
+      stdin,
       detachKeys: tty ? keys : null,
       onDetach: () => context.events.publish('container', 'detach', record.id, container.eventAttributes()),
     });
@@ -38,19 +46,18 @@ export async function attachContainer(context: EngineContext, container: Contain
 }
 
 interface AttachedStream {
-  /** The shim's stream, once there is one; null when there will be none. */
+  /** The shim's stream, once there is one; null when there will be none, or when the shim has the client itself. */
   ready(client: Duplex): Promise<Socket | null>;
 }
 
-async function connect(container: Container, request: AttachRequest): Promise<AttachedStream | null> {
-  const options = { stdin: request.stdin && (container.record.config.OpenStdin ?? false), stdout: request.stdout, stderr: request.stderr };
+/** The streams of the run that is, or of the next one: nothing of that is lost after this call. */
+function connect(container: Container, attachment: Attachment): AttachedStream {
   if (isAlive(container.state)) {
-    const socket = await container.shim?.attach(options);
-    if (socket) container.addOutput(socket);
-    return socket ? { ready: async () => socket } : null;
+    const connected = attachNow(container, attachment);
+    return { ready: () => connected };
   }
   const waiting = Promise.withResolvers<Socket | null>();
-  const pending: PendingAttachment = { options, connect: waiting.resolve };
+  const pending: PendingAttachment = { ...attachment, connect: waiting.resolve };
   container.pendingAttachments.add(pending);
   return {
     ready(client) {
@@ -60,6 +67,18 @@ async function connect(container: Container, request: AttachRequest): Promise<At
       return waiting.promise;
     },
   };
+}
+
+async function attachNow(container: Container, attachment: Attachment): Promise<Socket | null> {
+  try {
+    const socket = (await container.shim?.attach(attachment)) ?? null;
+    if (socket !== null) container.addOutput(socket);
+    return socket;
+  } catch (error) {
+    // It has ended in this moment: to the client that is the end of the output.
+    if (error instanceof SystemCallError) return null;
+    throw error;
+  }
 }
 
 async function replayLogs(context: EngineContext, container: Container, request: AttachRequest, client: Duplex): Promise<void> {

@@ -1,6 +1,6 @@
 /** One container: what is stored of it, and what this daemon holds while it lives. */
 import type { Socket } from 'node:net';
-import type { AttachOptions, Shim } from '../runtime/shim.ts';
+import type { Attachment, Shim } from '../runtime/shim.ts';
 import type { Digest } from '../storage/driver.ts';
 import type { ContainerState } from './container-state.ts';
 import type { ContainerConfig, HostConfig } from './docker-types.ts';
@@ -32,9 +32,8 @@ export interface ContainerRecord {
 }
 
 /** A client that attached before the container ran: its streams are connected by the launch. */
-export interface PendingAttachment {
-  readonly options: AttachOptions;
-  /** Gets the stream, or null when the start failed or the container went away. */
+export interface PendingAttachment extends Attachment {
+  /** Gets the stream, or null when the shim has the client, the start failed or the container went away. */
   readonly connect: (stream: Socket | null) => void;
 }
 

@@ -27,8 +27,11 @@ export interface AttachRequest {
 export interface StreamSession {
   /** True: raw bytes (`application/vnd.docker.raw-stream`); false: frames (`…multiplexed-stream`). */
   readonly tty: boolean;
-  /** Copies both ways until the process's output ends, the client leaves or detaches; ends `client` then. */
-  run(client: Duplex): Promise<void>;
+  /**
+   * Copies both ways until the process's output ends, the client leaves or detaches; ends `client` then. `takeDescriptor` takes the
+   * connection out of this process instead: `client` is dead afterwards. It gives undefined when that cannot be.
+   */
+  run(client: Duplex, takeDescriptor: () => number | undefined): Promise<void>;
 }
 
 export interface LogsRequest {

@@ -1,4 +1,5 @@
 /** `docker exec`: create, start, resize. */
+import { closeSync, writeSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { conflict, invalidParameter, notFound } from '../errors.ts';
 import { execFailure } from '../runtime/launch-error.ts';
@@ -56,17 +57,51 @@ export async function startExec(context: EngineContext, exec: ContainerExec, opt
     return null;
   }
   const tty = exec.config.Tty ?? false;
-  return { tty, run: (client) => runAttached(context, container, exec, options, client) };
+  // Somebody has to look for the detach keys in what is typed; else the shim and the client need nobody between them.
+  const direct = !(tty && (exec.config.AttachStdin ?? false));
+  return {
+    tty,
+    async run(client, takeDescriptor) {
+      const descriptor = direct ? takeDescriptor() : undefined;
+      if (descriptor === undefined) await runRelayed(context, container, exec, options, client);
+      else await runDirect(context, container, exec, options, descriptor);
+    },
+  };
 }
 
-async function runAttached(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart, client: Duplex): Promise<void> {
+/** The shim serves the client itself; closes `client`. */
+async function runDirect(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart, client: number): Promise<void> {
+  try {
+    await run(context, container, exec, options, client);
+  } catch (error) {
+    tell(client, failureText(exec, error));
+  } finally {
+    closeSync(client);
+  }
+}
+
+/** A client that does not take one line, or has gone, is not told. */
+function tell(client: number, text: Uint8Array): void {
+  try {
+    writeSync(client, text);
+  } catch {
+    // EPIPE, EAGAIN
+  }
+}
+
+/** Why the command does not run, as it stands in the stream. */
+function failureText(exec: ContainerExec, error: unknown): Uint8Array {
+  const text = Buffer.from(`${error instanceof Error ? error.message : String(error)}\r\n`);
+  return exec.config.Tty ? text : Buffer.concat([frameHeader('stdout', text.length), text]);
+}
+
+async function runRelayed(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart, client: Duplex): Promise<void> {
   const tty = exec.config.Tty ?? false;
   let process: ExecProcess;
   try {
     process = await run(context, container, exec, options);
   } catch (error) {
-    const text = Buffer.from(`${error instanceof Error ? error.message : String(error)}\r\n`);
-    client.end(tty ? text : Buffer.concat([frameHeader('stdout', text.length), text]));
+    client.end(failureText(exec, error));
     return;
   }
   if (process.stream === null) {
@@ -81,7 +116,9 @@ async function runAttached(context: EngineContext, container: Container, exec: C
   });
 }
 
-async function run(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart): Promise<ExecProcess> {
+async function run(
+  context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart, client?: number,
+): Promise<ExecProcess> {
   if (exec.state.status === 'exited') throw conflict(`exec command ${exec.id} has already run`);
   if (exec.state.status !== 'created') throw conflict(`exec command ${exec.id} is already running`);
   exec.state = { status: 'starting' };
@@ -89,7 +126,9 @@ async function run(context: EngineContext, container: Container, exec: Container
   try {
     if (!container.shim) throw conflict(`container ${container.id} is not running`);
     context.events.publish('container', `exec_start: ${command}`, container.id, container.eventAttributes({ execID: exec.id }));
-    const process = await container.shim.exec(buildExecRequest(context, container, exec, options));
+    const process = await container.shim.exec({
+      ...buildExecRequest(context, container, exec, options), ...(client === undefined ? {} : { client }),
+    });
     exec.state = { status: 'running', process };
     void process.exited.then((exit) => {
       exec.state = { status: 'exited', exitCode: exit.exitCode, pid: process.pid };

@@ -51,7 +51,7 @@ export async function startContainer(context: EngineContext, container: Containe
     supervise(context, container, shim, shim.startedAt);
     // Only now: who is connected waits for the end of this run.
     for (const [index, pending] of attachments.entries()) pending.connect(streams[index] ?? null);
-    for (const stream of streams) container.addOutput(stream);
+    for (const stream of streams) if (stream !== null) container.addOutput(stream);
   } catch (error) {
     for (const pending of attachments) pending.connect(null);
     throw failedStart(context, container, error);
@@ -73,7 +73,7 @@ async function launch(
   writeNetworkFiles(context, container);
   const request = buildLaunchRequest(context, container);
   const specified = performance.now();
-  return { ...await context.launcher.launch(request, attachments.map((pending) => pending.options)), specified };
+  return { ...await context.launcher.launch(request, attachments), specified };
 }
 
 /** `-v /not/there:/x` makes the directory on the host; `--mount` has been refused at create. */

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { createLauncher } from './launcher.ts';
 import type { Operation } from './plan/operations.ts';
 import { LaunchError } from './shim.ts';
-import type { AttachOptions, Launcher } from './shim.ts';
+import type { Attachment, Launcher } from './shim.ts';
 import {
   containerPlan,
   execPlan,
@@ -22,8 +22,8 @@ import type { Sandbox } from './testing/plain-container.ts';
 
 const missing =
   process.getuid?.() !== 0 ? 'needs root' : existsSync(helperPath) ? undefined : 'needs native/build/caisson-shim';
-const output: AttachOptions = { stdin: false, stdout: true, stderr: true };
-const everything: AttachOptions = { stdin: true, stdout: true, stderr: true };
+const output: Attachment = { options: { stdin: false, stdout: true, stderr: true } };
+const everything: Attachment = { options: { stdin: true, stdout: true, stderr: true } };
 
 let sandbox: Sandbox;
 let launcher: Launcher;
@@ -323,21 +323,21 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
       execId: 'one',
       plan: execPlan({ argv: ['sh', '-c', 'hostname; cat; exit 5'] }),
       stdio: onceInput,
-      attach: everything,
+      attach: everything.options,
     });
     const data = readAll(process.stream as Socket);
     process.stream?.end('from the client');
     expect(await process.exited).toMatchObject({ exitCode: 5 });
     expect(demultiplex(await data)).toEqual({ 1: 'caisson\nfrom the client' });
     const failure = await failureOf(
-      shim.exec({ execId: 'two', plan: execPlan({ argv: ['nowhere'] }), stdio: noInput, attach: output }),
+      shim.exec({ execId: 'two', plan: execPlan({ argv: ['nowhere'] }), stdio: noInput, attach: output.options }),
     );
     expect(failure.failure).toMatchObject({ section: 'init', errno: 2 });
     const tty = await shim.exec({
       execId: 'three',
       plan: execPlan({ argv: ['stty', 'size'], tty: true }),
       stdio: terminal,
-      attach: everything,
+      attach: everything.options,
     });
     expect((await readAll(tty.stream as Socket)).toString()).toBe('40 100\r\n');
     const detached = await shim.exec({
@@ -373,7 +373,7 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
       execId: 'one',
       plan: execPlan({ argv: ['sh', '-c', 'sleep 1000 & echo begun'] }),
       stdio: noInput,
-      attach: output,
+      attach: output.options,
     });
     const data = readAll(process.stream as Socket);
     expect((await process.exited).exitCode).toBe(0);
@@ -403,7 +403,7 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
     if (shim === undefined) return;
     expect([...shim.execs.keys()].sort()).toEqual(['long', 'short']);
     expect((await shim.execs.get('short')?.exited)?.exitCode).toBe(4);
-    const stream = await shim.attach(output);
+    const stream = (await shim.attach(output)) as Socket;
     await new Promise((resolve) => stream.once('data', resolve));
     stream.destroy();
     const before = logLines().length;

@@ -12,8 +12,8 @@ import { sealedMemfd } from '../linux/ffi/memfd.ts';
 import { Writer } from './plan/codec.ts';
 import { encodePlan, writeSection } from './plan/encode.ts';
 import type { Operation } from './plan/operations.ts';
-import type { AttachOptions, Launched, Launcher, LaunchPhases, LaunchRequest, Shim } from './shim.ts';
-import { attachStream } from './shim/attach.ts';
+import type { Attachment, Launched, Launcher, LaunchPhases, LaunchRequest, Shim } from './shim.ts';
+import { attach } from './shim/attach.ts';
 import { ControlConnection, encodeMessage } from './shim/connection.ts';
 import { readExitRecord } from './shim/exit-record.ts';
 import { launchErrorOf } from './shim/failure.ts';
@@ -89,7 +89,7 @@ interface Place {
 }
 
 async function launch(
-  supply: ShimSupply, { path, stallMs, left }: Place, request: LaunchRequest, attachments: readonly AttachOptions[],
+  supply: ShimSupply, { path, stallMs, left }: Place, request: LaunchRequest, attachments: readonly Attachment[],
 ): Promise<Launched> {
   const began = performance.now();
   const message = encodeMessage('launch', {
@@ -107,7 +107,7 @@ async function launch(
     plan: encodePlan(request.plan),
   });
   const { control, pid: shimPid } = supply.take(path);
-  const streams = attachments.map((options) => attachStream(path, '', options));
+  const streams = attachments.map((attachment) => attach(path, '', attachment));
   let shim: RemoteShim | undefined;
   const gone = Promise.withResolvers<void>();
   const connection = new ControlConnection(control, {
@@ -125,7 +125,7 @@ async function launch(
       shim = new RemoteShim(connection, { socketPath: path, exitRecordPath: request.exitRecordPath, shimPid, pid: answer.pid, startedAt: answer.startedAt });
       return { shim, streams, phases: phasesOf(began, sent, answer.phases) };
     }
-    for (const stream of streams) stream.destroy();
+    for (const stream of streams) stream?.destroy();
     left(gone.promise);
     if (answer?.kind === 'failed') throw launchErrorOf(answer, request.plan);
     throw systemError('the shim ended before the container was started', { operation: 'launch', object: request.id });

@@ -74,6 +74,16 @@ export interface AttachOptions {
   readonly stderr: boolean;
 }
 
+/**
+ * Somebody who reads and writes the streams of a process: this process, over a socket from the shim, or a client, whose own connection
+ * the shim takes over, so that its bytes do not pass through here.
+ */
+export interface Attachment {
+  readonly options: AttachOptions;
+  /** Called once, when the connection can be handed over; a descriptor, closed here afterwards. Undefined: it has to be a socket. */
+  readonly takeClient?: () => number | undefined;
+}
+
 export interface ShimProcess {
   /** In the host's pid namespace. */
   readonly pid: number;
@@ -82,8 +92,11 @@ export interface ShimProcess {
   /** Delivers a signal by pidfd. Resolves false when the process had already ended. */
   signal(signal: number): Promise<boolean>;
   resize(columns: number, rows: number): Promise<void>;
-  /** A connected socket to the shim: what the client writes is stdin (half-close ends it), what it reads are output frames, EOF at the end. */
-  attach(options: AttachOptions): Promise<Socket>;
+  /**
+   * A connected socket to the shim: what is written is stdin (half-close ends it), what is read are output frames, EOF at the end. Null for
+   * a client that was handed over. Rejects with SystemCallError when the shim is gone.
+   */
+  attach(attachment: Attachment): Promise<Socket | null>;
 }
 
 export interface ExecRequest {
@@ -92,10 +105,12 @@ export interface ExecRequest {
   readonly stdio: StdioOptions;
   /** Streams that are connected before the process runs, so that no byte is lost; absent when detached. */
   readonly attach: AttachOptions | null;
+  /** A client's connection that the shim is to serve instead of `ExecProcess.stream`; stays the caller's to close. */
+  readonly client?: number;
 }
 
 export interface ExecProcess extends ShimProcess {
-  /** The stream asked for by `ExecRequest.attach`. */
+  /** The stream asked for by `ExecRequest.attach`; null without one, or when the shim serves the client itself. */
   readonly stream: Socket | null;
 }
 
@@ -119,7 +134,8 @@ export type LaunchPhases = Readonly<Record<string, number>>;
 /** A container that runs, and the streams that were attached before it did. */
 export interface Launched {
   readonly shim: Shim;
-  readonly streams: readonly Socket[];
+  /** The socket of each attachment; null for a client that was handed over. */
+  readonly streams: readonly (Socket | null)[];
   readonly phases: LaunchPhases;
 }
 
@@ -137,7 +153,7 @@ export interface Launcher {
    * Starts a shim and executes the plan. `attachments` are connected before the process runs.
    * Rejects with LaunchError when an operation fails; nothing of the plan is left then (the shim has executed `release`).
    */
-  launch(request: LaunchRequest, attachments: readonly AttachOptions[]): Promise<Launched>;
+  launch(request: LaunchRequest, attachments: readonly Attachment[]): Promise<Launched>;
   /** Finds the shim of a container again after a restart; undefined when there is none any more. */
   reconnect(id: string): Promise<Shim | undefined>;
   /**

@@ -8,7 +8,7 @@
  *     └─────────┴───────► closing         answered; what the client still sends is read and dropped
  */
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { takeDescriptor } from '../../linux/ffi/sockets.ts';
 import { bodyDecoder } from './body-decoder.ts';
 import type { BodyDecoder } from './body-decoder.ts';
 import { maxHeadBytes, parseHead } from './head.ts';
@@ -18,7 +18,7 @@ import { EndedSocket } from './ended-socket.ts';
 import { HttpRequest } from './request.ts';
 import { RequestBody } from './request-body.ts';
 import { HttpResponse } from './response.ts';
-import type { ResponseSink } from './response.ts';
+import type { HijackedConnection, ResponseSink } from './response.ts';
 
 /** Answers a request. When it returns or settles, the response is complete, or its socket is hijacked. */
 export type Handler = (request: HttpRequest, response: HttpResponse) => Promise<void> | void;
@@ -104,18 +104,18 @@ export class Connection implements ResponseSink {
     });
   }
 
-  hijack(): Duplex {
+  hijack(): HijackedConnection {
     const socket = this.#socket;
     const early = this.#pending;
     this.#state = hijackedState;
     this.#pending = nothing;
     this.#pauses = 0;
-    if (this.#inputEnded) return new EndedSocket(socket, early);
+    if (this.#inputEnded) return { stream: new EndedSocket(socket, early), takeDescriptor: () => undefined };
     socket.off('data', this.#onData);
     socket.pause();
     if (early.length > 0) socket.unshift(early);
     resumeForReader(socket);
-    return socket;
+    return { stream: socket, takeDescriptor: () => takeDescriptor(socket) };
   }
 
   get reusable(): boolean {

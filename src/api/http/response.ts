@@ -15,8 +15,19 @@ export interface ResponseSink {
   readonly writable: boolean;
   /** False when the request's body is too far from its end for another request to follow. */
   readonly reusable: boolean;
-  /** Takes the connection away from HTTP; what the client sent already comes first. */
-  hijack(): Duplex;
+  /** Takes the connection away from HTTP. */
+  hijack(): HijackedConnection;
+}
+
+/** A client's connection that is no HTTP any more. */
+export interface HijackedConnection {
+  /** What the client sent already comes first. */
+  readonly stream: Duplex;
+  /**
+   * Takes the connection out of this process: a descriptor of it, the caller's to close; `stream` is dead afterwards. Undefined when it has
+   * ended, or when bytes have been read from it, or written to it, that are not where they belong yet.
+   */
+  readonly takeDescriptor: () => number | undefined;
 }
 
 /** What a response needs to know of its request. */
@@ -122,7 +133,7 @@ export class HttpResponse {
   }
 
   /** Sends `head`, a whole response head, and makes the connection a plain stream. */
-  hijack(head: string): Duplex {
+  hijack(head: string): HijackedConnection {
     this.#expect('fresh');
     this.#state = 'hijacked';
     this.#sink.write(head);

@@ -100,7 +100,7 @@ function stubContainers(): ContainerService {
     attach: async (ref) => {
       known(ref);
       const echo = echoSession(false);
-      return { tty: false, run: (client) => echo.run(client).then(() => exit.resolve({ StatusCode: 7 })) };
+      return { tty: false, run: (...client) => echo.run(...client).then(() => exit.resolve({ StatusCode: 7 })) };
     },
     logs: async (ref) => {
       known(ref);

@@ -66,7 +66,7 @@ export function checked(result: number, call: string, path?: PathLike): number {
 }
 
 /** Address of a buffer for a structure that holds pointers. The buffer must be kept as long as the address is used. */
-export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
+export function addressOf(buffer: Uint8Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>): bigint {
   return BigInt(ptr(buffer));
 }
 

@@ -4,9 +4,10 @@
  */
 import { ptr } from 'bun:ffi';
 import { closeSync, constants } from 'node:fs';
+import type { Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { currentDirectory, openAt, openFlag } from './files.ts';
-import { bindLibc, checked, lastErrno, SystemCallError } from './libc.ts';
+import { addressOf, bindLibc, checked, lastErrno, SystemCallError } from './libc.ts';
 
 const libc = bindLibc({
   socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
@@ -14,6 +15,8 @@ const libc = bindLibc({
   bind: { args: ['i32', 'ptr', 'u32'], returns: 'i32' },
   listen: { args: ['i32', 'i32'], returns: 'i32' },
   getsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'ptr'], returns: 'i32' },
+  sendmsg: { args: ['i32', 'ptr', 'i32'], returns: 'i64' },
+  fcntl: { args: ['i32', 'i32', 'u64'], returns: 'i32' },
 });
 
 const afUnix = 1;
@@ -22,6 +25,8 @@ const sockCloexec = 0o2000000;
 const sockNonblock = 0o4000;
 const solSocket = 1;
 const soPeercred = 17;
+const scmRights = 1;
+const fDupfdCloexec = 1030;
 /** Bytes of `sun_path`, the NUL among them (unix(7)). */
 const sunPathSize = 108;
 
@@ -77,6 +82,45 @@ function putAddress(path: string): number {
   address[0] = afUnix;
   address.set(bytes, 2);
   return 2 + bytes.length + 1;
+}
+
+/**
+ * Takes a connection out of this process: a descriptor of it, close-on-exec, the caller's to close. `socket` is destroyed without
+ * the peer being told. Undefined, and nothing done, when the socket is closed, has bytes that it has read and nobody has
+ * taken yet, or bytes to write that the kernel has not taken.
+ */
+export function takeDescriptor(socket: Socket): number | undefined {
+  const { _handle: handle } = socket as { _handle?: { readonly fd: number } | null };
+  if (!handle || handle.fd < 0 || socket.destroyed || socket.readableLength > 0 || socket.writableLength > 0) return undefined;
+  const fd = checked(libc.fcntl(handle.fd, fDupfdCloexec, 3n), 'fcntl F_DUPFD_CLOEXEC');
+  // Closes at once, in this turn: whatever comes next from the peer is read through the new descriptor.
+  socket.destroy();
+  return fd;
+}
+
+// sendmsg(2): struct msghdr, struct iovec, and a control message with one descriptor, each at its place in one buffer.
+const message = new BigUint64Array(new ArrayBuffer(128));
+const messagePointer = ptr(message);
+const iovecAt = 7;
+const controlAt = 9;
+
+/**
+ * Sends up to 4 KiB of `data` together with a descriptor (SCM_RIGHTS) over a connected unix socket with room for it; the descriptor stays
+ * open here.
+ */
+export function sendDescriptor(socket: number, data: Uint8Array, passed: number): void {
+  address.set(data);
+  message.fill(0n);
+  message[2] = addressOf(message) + BigInt(iovecAt * 8);
+  message[3] = 1n;
+  message[4] = addressOf(message) + BigInt(controlAt * 8);
+  message[5] = 24n;
+  message[iovecAt] = addressOf(address);
+  message[iovecAt + 1] = BigInt(data.length);
+  message[controlAt] = 20n;
+  message[controlAt + 1] = BigInt(solSocket) | (BigInt(scmRights) << 32n);
+  message[controlAt + 2] = BigInt(passed);
+  checked(Number(libc.sendmsg(socket, messagePointer, 0)), 'sendmsg');
 }
 
 /** Who is at the other end of a connected unix socket, as of the moment it connected (SO_PEERCRED). */

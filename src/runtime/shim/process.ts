@@ -1,7 +1,7 @@
 /** A process behind a shim, as the engine sees it. */
 import type { Socket } from 'node:net';
-import type { AttachOptions, ExecProcess, ExitRecord } from '../shim.ts';
-import { attachStream } from './attach.ts';
+import type { Attachment, ExecProcess, ExitRecord } from '../shim.ts';
+import { attach } from './attach.ts';
 import { encodeMessage } from './connection.ts';
 import type { ControlConnection, Reply } from './connection.ts';
 
@@ -45,8 +45,8 @@ export class RemoteProcess implements ExecProcess {
     return done;
   }
 
-  async attach(options: AttachOptions): Promise<Socket> {
-    return attachStream(this.#socketPath, this.#target, options);
+  async attach(attachment: Attachment): Promise<Socket | null> {
+    return attach(this.#socketPath, this.#target, attachment);
   }
 }
 

@@ -15,7 +15,8 @@
  *   connect, `control`           ────────────────────► `hello` {pid, execs}, `exited` for what it has missed
  *
  * Every message is `u32 bytes of the body, u32 type`, then the fields (see plan/codec.ts). A connection to the listener
- * begins with `attach` or `control`. After `attach` it is raw: towards the shim, stdin; from the shim, output: frames of
+ * begins with `attach` or `control`. An `attach` may come with the descriptor of a client's own connection (SCM_RIGHTS), which then takes
+ * the place of the one that brought it. After `attach` it is raw: towards the shim, stdin; from the shim, output: frames of
  * `u8 stream, 0, 0, 0, u32 length (big-endian)` without a terminal, plain bytes with one. The output of a process is read
  * only after the `expected` attachments are there, so that they lose no byte.
  */

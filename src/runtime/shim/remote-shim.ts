@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import { systemError } from '../../errors.ts';
 import { encodePlan } from '../plan/encode.ts';
 import { LaunchError } from '../shim.ts';
-import type { AttachOptions, ExecProcess, ExecRequest, ExitRecord, Shim } from '../shim.ts';
-import { attachStream } from './attach.ts';
+import type { Attachment, AttachOptions, ExecProcess, ExecRequest, ExitRecord, Shim } from '../shim.ts';
+import { attachClient, attachStream } from './attach.ts';
 import { encodeMessage } from './connection.ts';
 import type { ControlConnection, Reply, ShimEvent } from './connection.ts';
 import { readExitRecord } from './exit-record.ts';
@@ -62,19 +62,19 @@ export class RemoteShim implements Shim {
     return this.#process.resize(columns, rows);
   }
 
-  attach(options: AttachOptions): Promise<Socket> {
-    return this.#process.attach(options);
+  attach(attachment: Attachment): Promise<Socket | null> {
+    return this.#process.attach(attachment);
   }
 
   async exec(request: ExecRequest): Promise<ExecProcess> {
-    const stream = request.attach === null ? null : this.#attachExec(request.execId, request.attach);
+    const stream = request.attach === null ? null : this.#attachExec(request.execId, request.attach, request.client);
     const number = this.#connection.nextRequest();
     const process = this.#connection.answer(number, (answer) => this.#register(answer, request, stream));
     this.#connection.send(encodeMessage('exec', {
       request: number,
       id: request.execId,
       stdio: stdioBits(request.stdio),
-      expected: stream === null ? 0 : 1,
+      expected: request.attach === null ? 0 : 1,
       plan: encodePlan(request.plan),
     }));
     return process;
@@ -106,9 +106,11 @@ export class RemoteShim implements Shim {
     this.#release('abandoned');
   }
 
-  #attachExec(id: string, options: AttachOptions): Socket {
+  #attachExec(id: string, options: AttachOptions, client: number | undefined): Socket | null {
     try {
-      return attachStream(this.#facts.socketPath, id, options);
+      if (client === undefined) return attachStream(this.#facts.socketPath, id, options);
+      attachClient(this.#facts.socketPath, id, options, client);
+      return null;
     } catch (cause) {
       throw new LaunchError({ section: 'prepare', index: -1, errno: 3, object: id }, undefined, 'the container is not running');
     }
