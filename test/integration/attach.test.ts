@@ -77,7 +77,7 @@ it('is not held up by clients that leave in the middle', async () => {
   await subject.api.json('POST', `/containers/${id}/start`);
   await leaver?.read();
   leaver?.socket.destroy();
-  expect((await output(stayer as Stream)).stdout.endsWith('\nend\n')).toBe(true);
+  expect((await output(stayer)).stdout.endsWith('\nend\n')).toBe(true);
   expect(await subject.output('wait', id)).toBe('0');
 });
 
