@@ -29,6 +29,7 @@ const rm: Entry = { summary: 'Remove containers', load: () => import('./commands
 const rmi: Entry = { summary: 'Remove images', load: () => import('./commands/rmi.ts') };
 const save: Entry = { summary: 'Write images to an archive', load: () => import('./commands/save.ts') };
 const start: Entry = { summary: 'Start stopped containers', load: () => import('./commands/start.ts') };
+const stats: Entry = { summary: 'Show what containers use, as it changes', load: () => import('./commands/stats.ts') };
 const stop: Entry = { summary: 'Stop running containers', load: () => import('./commands/stop.ts') };
 const tag: Entry = { summary: 'Give an image another name', load: () => import('./commands/tag.ts') };
 const top: Entry = { summary: 'Show the processes of a container', load: () => import('./commands/top.ts') };
@@ -54,7 +55,7 @@ export const COMMON = ['run', 'exec', 'ps', 'images', 'logs', 'stop', 'rm', 'pul
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   run, exec, ps, images, version, info, attach, create, events, history, import: importImage, inspect, kill, load, logs, pause,
-  pull, rename, restart, rm, rmi, save, start, stop, tag, top, unpause, update, wait, daemon,
+  pull, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait, daemon,
 };
 
 export interface Group {
@@ -67,7 +68,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     summary: 'Manage containers',
     commands: {
       attach, create, exec, inspect: containerInspect, kill, logs, ls: { ...ps, aliases: ['list', 'ps'] }, pause,
-      prune: containerPrune, rename, restart, rm: { ...rm, aliases: ['remove'] }, run, start, stop, top, unpause, update,
+      prune: containerPrune, rename, restart, rm: { ...rm, aliases: ['remove'] }, run, start, stats, stop, top, unpause, update,
       wait,
     },
   },

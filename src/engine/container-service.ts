@@ -19,6 +19,7 @@ import { pruneContainers } from './prune.ts';
 import { removeContainer } from './remove.ts';
 import { restartContainer } from './restart.ts';
 import { startByRequest } from './start.ts';
+import { containerStats } from './stats.ts';
 import { killContainer, notRunning, pauseContainer, stopContainer, unpauseContainer } from './stop.ts';
 import { updateContainer } from './update.ts';
 import { waitFor } from './wait.ts';
@@ -114,6 +115,7 @@ export function createContainerService(context: EngineContext): ContainerService
     stat: async (ref, path) => statInContainer(context, registry.get(ref), ref, path),
     readArchive: async (ref, path) => archiveFromContainer(context, registry.get(ref), ref, path),
     writeArchive: async (ref, path, archive, request) => extractToContainer(context, registry.get(ref), ref, path, archive, request),
+    stats: (ref, request) => containerStats(context, registry.get(ref), request),
     prune: async (filters) => pruneContainers(context, filters, (container) => sizes(context, container).SizeRw),
     execCreate: async (ref, config) => ({ Id: createExec(context, registry.get(ref), config).id }),
     execStart: async (id, options) => startExec(context, findExec(context, id), options),

@@ -49,6 +49,15 @@ export interface LogsRequest {
   readonly signal?: AbortSignal;
 }
 
+export interface StatsRequest {
+  /** An answer every second. */
+  readonly stream: boolean;
+  /** One answer at once, without `precpu_stats`. Not together with `stream`. */
+  readonly oneShot: boolean;
+  /** Aborted when the client leaves. */
+  readonly signal: AbortSignal;
+}
+
 export interface EventMessage {
   readonly Type: string;
   readonly Action: string;
@@ -85,6 +94,8 @@ export interface ContainerService {
   list(options: { all: boolean; limit: number; size: boolean; filters: Filters }): Promise<object[]>;
   attach(ref: string, request: AttachRequest): Promise<StreamSession>;
   logs(ref: string, request: LogsRequest): Promise<{ tty: boolean; frames: AsyncIterable<Uint8Array> }>;
+  /** Answers of `GET /containers/{id}/stats`; counters are bigints. Throws not-found at once. */
+  stats(ref: string, request: StatsRequest): AsyncIterable<object>;
   /** Returns `{Titles, Processes}`. */
   top(ref: string, psArgs: string): Promise<object>;
   /** What is at a path of its root. */

@@ -1,11 +1,11 @@
 /** `docker rm`: process, mounts, cgroups, files, names; nothing stays behind. */
 import { conflict, isClass, systemError } from '../errors.ts';
 import { discardTree } from '../storage/remove.ts';
+import { cgroupPathOf } from './cgroup-path.ts';
 import type { Container } from './container.ts';
 import { endedOf, exitCodeOf, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { containerPaths } from './paths.ts';
-import { cgroupPath } from './spec/build.ts';
 import { killAndWait } from './stop.ts';
 
 export interface RemoveOptions {
@@ -78,11 +78,11 @@ function forget(context: EngineContext, container: Container): void {
 }
 
 /** A parent of its own that was made for it goes with the last container that names it. */
-function releaseCgroupParent({ cgroups, registry, settings }: EngineContext, { id, record }: Container): void {
-  const { hostConfig } = record;
-  const isNamed = (other: Container) => other.record.hostConfig.CgroupParent === hostConfig.CgroupParent;
-  if (!hostConfig.CgroupParent || registry.all().some(isNamed)) return;
-  cgroups.releaseParents(cgroupPath(hostConfig, settings.cgroupParent, id));
+function releaseCgroupParent(context: EngineContext, container: Container): void {
+  const { CgroupParent } = container.record.hostConfig;
+  const isNamed = (other: Container) => other.record.hostConfig.CgroupParent === CgroupParent;
+  if (!CgroupParent || context.registry.all().some(isNamed)) return;
+  context.cgroups.releaseParents(cgroupPathOf(context, container));
 }
 
 /** Tells whether any container still has the volume. */

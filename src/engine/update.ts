@@ -2,11 +2,11 @@
 import { conflict, invalidParameter, isClass, systemError } from '../errors.ts';
 import { applyWrites } from '../linux/cgroup/apply.ts';
 import type { OciResources } from '../runtime/oci.ts';
+import { cgroupPathOf } from './cgroup-path.ts';
 import type { Container } from './container.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import type { HostConfig, Resources } from './docker-types.ts';
-import { cgroupLayout } from './launch-request.ts';
 import { resourcesOf } from './spec/resources.ts';
 import { validateUpdate } from './spec/validate.ts';
 
@@ -92,7 +92,7 @@ function changesOf(request: HostConfig): HostConfig {
 function writeLimits(context: EngineContext, container: Container, request: HostConfig): void {
   const limits = limitsOf(request, container.record.hostConfig);
   try {
-    applyWrites(context.cgroups.limitWrites(cgroupLayout(context, container), limits));
+    applyWrites(context.cgroups.limitWrites(cgroupPathOf(context, container), limits));
   } catch (error) {
     // Docker shows what runc has said.
     throw systemError(`runc did not terminate successfully: exit status 1: ${error instanceof Error ? error.message : String(error)}`, { cause: error });

@@ -1,8 +1,9 @@
-/** Attach, logs, wait: requests that last. */
+/** Attach, logs, stats, wait: requests that last. */
 import type { ContainerService, Engine } from '../../engine/engine.ts';
 import { invalidParameter } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
-import { multiplexedStream, rawStream } from '../exchange.ts';
+import { jsonType, multiplexedStream, rawStream } from '../exchange.ts';
+import { encodeNumbers } from '../json-numbers.ts';
 import { get, post } from '../router.ts';
 import type { Route } from '../router.ts';
 import { unlessAborted } from '../unless-aborted.ts';
@@ -13,6 +14,7 @@ export function containerStreamRoutes({ containers }: Engine): Route[] {
   return [
     post('/containers/{id}/attach', (exchange) => attach(containers, exchange)),
     get('/containers/{id}/logs', (exchange) => logs(containers, exchange)),
+    get('/containers/{id}/stats', (exchange) => stats(containers, exchange)),
     post('/containers/{id}/wait', (exchange) => wait(containers, exchange)),
   ];
 }
@@ -47,6 +49,19 @@ async function logs(containers: ContainerService, exchange: Exchange): Promise<v
   });
   response.start(200, { 'Content-Type': !tty && version >= 42 ? multiplexedStream : rawStream });
   await exchange.stream(frames, (frame) => frame);
+}
+
+async function stats(containers: ContainerService, exchange: Exchange): Promise<void> {
+  const { query, request, response, version } = exchange;
+  const stream = query.boolOr('stream', true);
+  const oneShot = version >= 41 && query.bool('one-shot');
+  if (stream && oneShot) throw invalidParameter('cannot have stream=true and one-shot=true');
+  const samples = containers.stats(exchange.param, { stream, oneShot, signal: request.signal });
+  if (stream) {
+    exchange.startJson();
+    return exchange.stream(samples, encodeNumbers);
+  }
+  for await (const sample of samples) response.send(200, jsonType, encodeNumbers(sample));
 }
 
 async function wait(containers: ContainerService, exchange: Exchange): Promise<void> {

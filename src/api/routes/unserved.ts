@@ -17,7 +17,6 @@ const later: readonly (readonly [Method, string, string])[] = [
   ['GET', '/containers/{id}/attach/ws', 'attaching through a WebSocket'],
   ['GET', '/containers/{id}/changes', 'listing changes of a file system (docker diff)'],
   ['GET', '/containers/{id}/export', 'exporting a container (docker export)'],
-  ['GET', '/containers/{id}/stats', 'measuring resource usage (docker stats)'],
   ['GET', '/containers/{id}/checkpoints', 'checkpointing'],
   ['POST', '/containers/{id}/checkpoints', 'checkpointing'],
   ['POST', '/commit', 'making an image of a container (docker commit)'],

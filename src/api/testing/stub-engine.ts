@@ -106,6 +106,7 @@ function stubContainers(): ContainerService {
       known(ref);
       return { tty: false, frames: (async function* () { yield stdoutFrame(Buffer.from('a line\n')); })() };
     },
+    stats: () => (async function* () {})(),
     top: async () => ({ Titles: ['PID'], Processes: [['1']] }),
     stat: async () => unknown(),
     readArchive: async () => unknown(),

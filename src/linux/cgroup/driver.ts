@@ -1,4 +1,5 @@
 import type { CgroupLayout, CgroupWrite } from './layout.ts';
+import type { CgroupMetrics } from './metrics.ts';
 import type { CgroupResources } from './resources.ts';
 
 /**
@@ -22,7 +23,9 @@ export interface CgroupDriver {
    * The writes that give a cgroup that has processes other limits, in an order that the kernel accepts; devices stay as they are.
    * Throws as `layout` does.
    */
-  limitWrites(layout: CgroupLayout, limits: CgroupResources): CgroupWrite[];
+  limitWrites(path: string, limits: CgroupResources): CgroupWrite[];
+  /** What the cgroup has used. Throws Node's error (ENOENT, ENODEV) when it is gone. */
+  metrics(path: string): CgroupMetrics;
   /** Removes what `layout` has made above a cgroup path that no container uses any more, where nothing else is in it. */
   releaseParents(path: string): void;
   /** Removes the engine's own parent, and others that were made here, where nothing is in them any more. */

@@ -6,10 +6,12 @@ import { assembleDeviceProgram } from './device-bpf.ts';
 import { deviceWrites } from './device-list.ts';
 import type { CgroupDriver } from './driver.ts';
 import type { CgroupLayout, CgroupWrite } from './layout.ts';
+import type { CgroupMetrics } from './metrics.ts';
 import { Mountpoints } from './mountpoints.ts';
 import { Parents } from './parents.ts';
 import { ancestors, checkCgroupPath } from './paths.ts';
 import type { CgroupResources, DeviceRule } from './resources.ts';
+import { readV1Metrics } from './v1-metrics.ts';
 import { v1Writes } from './v1-writes.ts';
 
 type V1Host = Extract<CgroupHost, { kind: 'v1' }>;
@@ -49,9 +51,7 @@ export class CgroupV1Driver implements CgroupDriver {
     const cpuset = this.#prepareParent(clean);
     const directories = this.#roots().map((root) => join(root, clean));
     const unified = this.#unified === undefined ? undefined : join(this.#unified, clean);
-    const paths = Object.fromEntries(
-      this.#hierarchies.flatMap((one) => one.controllers.map((controller) => [controller, join(one.mountPoint, clean)])),
-    );
+    const paths = this.#pathsOf(clean);
     const rules = resources.devices ?? [];
     const byProgram = paths['devices'] === undefined && unified !== undefined && rules.length > 0;
     return {
@@ -74,10 +74,15 @@ export class CgroupV1Driver implements CgroupDriver {
     };
   }
 
-  limitWrites({ paths }: CgroupLayout, limits: CgroupResources): CgroupWrite[] {
+  limitWrites(path: string, limits: CgroupResources): CgroupWrite[] {
+    const paths = this.#pathsOf(checkCgroupPath(path));
     const { memory } = paths;
     const current = memory === undefined ? undefined : Number(readFileSync(join(memory, 'memory.limit_in_bytes'), 'utf8'));
     return [...this.#cpusetWrites(paths['cpuset'], { kind: 'inherited' }, limits), ...v1Writes(paths, limits, this.swapLimit, current)];
+  }
+
+  metrics(path: string): CgroupMetrics {
+    return readV1Metrics(this.#pathsOf(checkCgroupPath(path)));
   }
 
   releaseParents(path: string): void {
@@ -86,6 +91,12 @@ export class CgroupV1Driver implements CgroupDriver {
 
   release(): void {
     this.#parents.release();
+  }
+
+  /** Directories by controller. */
+  #pathsOf(path: string): Record<string, string> {
+    const named = this.#hierarchies.flatMap((one) => one.controllers.map((controller) => [controller, join(one.mountPoint, path)]));
+    return Object.fromEntries(named) as Record<string, string>;
   }
 
   #mountOf(controller: string): string | undefined {

@@ -5,15 +5,20 @@ import { systemError } from '../../errors.ts';
 import { assembleDeviceProgram } from './device-bpf.ts';
 import type { CgroupDriver } from './driver.ts';
 import type { CgroupLayout, CgroupWrite } from './layout.ts';
+import type { CgroupMetrics } from './metrics.ts';
 import { Parents } from './parents.ts';
 import { ancestors, checkCgroupPath } from './paths.ts';
 import type { CgroupResources } from './resources.ts';
+import { readV2Metrics } from './v2-metrics.ts';
 import { v2Writes } from './v2-writes.ts';
 
 /** Those that a container's limits or statistics need. */
 const wanted = ['cpuset', 'cpu', 'io', 'memory', 'pids', 'hugetlb'];
 
 const words = (path: string): string[] => readFileSync(path, 'utf8').split(/\s+/).filter((word) => word !== '');
+
+/** Those that a cgroup's parent hands down to it. */
+const controllersOf = (directory: string): Set<string> => new Set(words(join(directory, 'cgroup.controllers')));
 
 export class CgroupV2Driver implements CgroupDriver {
   readonly version = 2;
@@ -53,8 +58,14 @@ export class CgroupV2Driver implements CgroupDriver {
     };
   }
 
-  limitWrites({ paths }: CgroupLayout, limits: CgroupResources): CgroupWrite[] {
-    return v2Writes(paths['unified'] ?? '', limits, new Set(Object.keys(paths)), this.swapLimit);
+  limitWrites(path: string, limits: CgroupResources): CgroupWrite[] {
+    const directory = join(this.#mountPoint, checkCgroupPath(path));
+    return v2Writes(directory, limits, controllersOf(directory), this.swapLimit);
+  }
+
+  metrics(path: string): CgroupMetrics {
+    const directory = join(this.#mountPoint, checkCgroupPath(path));
+    return readV2Metrics(directory, controllersOf(directory));
   }
 
   releaseParents(path: string): void {
