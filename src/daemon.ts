@@ -115,6 +115,7 @@ function createContext(settings: EngineSettings, logger: Logger): EngineContext 
   const database = openDatabase(join(settings.dataRoot, 'caisson.db'));
   const storage = createOverlayDriver({ dataRoot: settings.dataRoot, database });
   const registry = new ContainerRegistry(new ContainerStore(database), logger);
+  const events = new EventBus();
   const layersInUse = () => new Set(registry.all().flatMap((container) => container.record.topLayer ?? []));
   const cgroups = createCgroupDriver(settings.cgroupParent, {
     mountpointDirectory: join(settings.execRoot, 'cgroup-mountpoints'), parentRecord: join(settings.execRoot, 'cgroup-parents'),
@@ -124,10 +125,16 @@ function createContext(settings: EngineSettings, logger: Logger): EngineContext 
     logger,
     registry,
     storage,
-    events: new EventBus(),
+    events,
     disposal: new Disposal(logger),
     execs: new Map(),
-    images: createImageService({ dataRoot: settings.dataRoot, database, storage, layersInUse }),
+    images: createImageService({
+      dataRoot: settings.dataRoot,
+      database,
+      storage,
+      layersInUse,
+      listener: (action, id, attributes) => events.publish('image', action, id, attributes),
+    }),
     volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database)),
     launcher: createLauncher({ helperPath: settings.initBinary, execRoot: settings.execRoot }),
     cgroups,

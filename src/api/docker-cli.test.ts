@@ -36,10 +36,8 @@ async function* load(tar: AsyncIterable<Uint8Array>) {
   yield { stream: `Loaded ${bytes} bytes\n` };
 }
 
-async function save() {
-  return (async function* () {
-    yield Buffer.from('an archive');
-  })();
+async function* save() {
+  yield Buffer.from('an archive');
 }
 
 async function create(_name: string | undefined, { Image }: { Image?: string }) {

@@ -43,6 +43,11 @@ export class Exchange {
     this.response.start(200, jsonType);
   }
 
+  /** Sends one record of a progress stream: Docker ends those as lines of text on a wire are ended. */
+  progress(value: unknown): Promise<void> | undefined {
+    return this.response.write(`${JSON.stringify(value)}\r\n`);
+  }
+
   /** Sends one record of a JSON stream. */
   record(value: unknown): Promise<void> | undefined {
     return this.response.write(`${JSON.stringify(value)}\n`);

@@ -1,7 +1,7 @@
 /**
  * The request bodies of the Engine API, as far as a wrong type in them would do harm. Types: engine/docker-types.ts.
  */
-import type { CreateRequest, ExecConfig, HostConfig } from '../engine/docker-types.ts';
+import type { ContainerConfig, CreateRequest, ExecConfig, HostConfig } from '../engine/docker-types.ts';
 import type { VolumeCreateRequest } from '../engine/engine.ts';
 import { any, array, bool, int, int64, map, named, set, string, struct, uint, wholeStruct, words } from './schema.ts';
 import type { Shape, Struct } from './schema.ts';
@@ -109,6 +109,9 @@ export const createRequest: Struct<CreateRequest> = struct('container.CreateRequ
   HostConfig: hostConfig,
   NetworkingConfig: struct('network.NetworkingConfig', { EndpointsConfig: map(endpoint) }),
 });
+
+/** The body of `POST /commit`. */
+export const containerConfig: Struct<ContainerConfig> = struct('container.Config', config);
 
 export const updateConfig: Struct<HostConfig> = struct('container.UpdateConfig', {
   ...resources, RestartPolicy: restartPolicy,

@@ -20,7 +20,9 @@ import { networkRoutes } from './routes/networks.ts';
 import { systemRoutes } from './routes/system.ts';
 import { unservedRoutes } from './routes/unserved.ts';
 import { volumeRoutes } from './routes/volumes.ts';
-import { formatVersion, maxVersion, negotiate } from './version.ts';
+import { formatVersion, maxVersion, negotiate, refusalOfOld } from './version.ts';
+
+const plainText = { 'Content-Type': 'text/plain; charset=utf-8' } as const;
 
 export interface ApiServerOptions {
   readonly engine: Engine;
@@ -106,6 +108,8 @@ async function route(router: Router, request: HttpRequest, response: HttpRespons
   if (match === undefined) {
     return response.send(404, jsonType, '{"message":"page not found"}\n');
   }
+  const refusal = version === undefined ? undefined : refusalOfOld(version);
+  if (refusal !== undefined) return response.send(400, plainText, `${refusal}\n`);
   const minor = version === undefined ? maxVersion : negotiate(version);
   await match.route.handler(new Exchange(request, response, parseQuery(query), minor, match.param));
 }

@@ -4,6 +4,7 @@
  * clients. Source: "Engine API version history" and Docker Engine 28's routers.
  */
 import type { CreateRequest, HostConfig, MountPoint } from '../engine/docker-types.ts';
+import type { DiskUsage } from '../engine/engine.ts';
 import { invalidParameter } from '../errors.ts';
 
 type Json = Record<string, unknown>;
@@ -110,40 +111,37 @@ function addShortIdAliases(inspect: Json): void {
 
 /** `GET /images/json`, one entry. */
 export function gateImageSummary(summary: object, version: number): object {
-  if (version >= 48) return summary;
-  const old: Json = { ...summary };
-  delete old['Descriptor'];
-  if (version < 47) delete old['Manifests'];
-  if (version < 44) old['VirtualSize'] = old['Size'];
-  if (version < 43) {
-    // Untagged images had a placeholder.
-    if (isEmptyList(old['RepoTags'])) old['RepoTags'] = ['<none>:<none>'];
-    if (isEmptyList(old['RepoDigests'])) old['RepoDigests'] = ['<none>@<none>'];
+  const shown: Json = { ...summary };
+  const { RepoTags: tags, RepoDigests: digests } = shown;
+  if (version >= 43) Object.assign(shown, { RepoTags: tags ?? [], RepoDigests: digests ?? [] });
+  // Images without any name had a placeholder.
+  else if (isEmptyList(tags) && isEmptyList(digests)) {
+    Object.assign(shown, { RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'] });
   }
-  return old;
+  if (version < 44) shown['VirtualSize'] = shown['Size'];
+  return shown;
+}
+
+/** `GET /system/df`. */
+export function gateDiskUsage(usage: DiskUsage, version: number): object {
+  if (version >= 44) return usage;
+  const images = usage.Images?.map((image) => ({ ...image, VirtualSize: asJson(image)['Size'] })) ?? null;
+  return { ...usage, Images: images, ...(version < 42 ? { BuilderSize: 0 } : {}) };
 }
 
 /** `GET /images/{name}/json`. */
 export function gateImageInspect(inspect: object, version: number): object {
-  if (version >= 50) return inspect;
-  const old: Json = { ...inspect };
-  old['Config'] = { ...oldImageConfig, ...asJson(old['Config']) };
-  if (version < 48) {
-    delete old['Descriptor'];
-    delete old['Manifests'];
+  const shown: Json = { ...inspect };
+  if (version >= 45) {
+    delete shown['Container'];
+    delete shown['ContainerConfig'];
   }
+  if (version < 50) shown['Config'] = { ...oldImageConfig, ...asJson(shown['Config']) };
   if (version < 44) {
-    old['VirtualSize'] = old['Size'];
-    old['Created'] ||= '0001-01-01T00:00:00Z';
+    shown['VirtualSize'] = shown['Size'];
+    shown['Created'] ??= '0001-01-01T00:00:00Z';
   }
-  if (version < 45) {
-    old['Container'] ??= '';
-    old['ContainerConfig'] ??= {
-      ...oldImageConfig, Cmd: null, Entrypoint: null, Env: null, Labels: null, OnBuild: null, User: '', Volumes: null,
-      WorkingDir: '',
-    };
-  }
-  return old;
+  return shown;
 }
 
 /** Fields that an image's Config always had up to 1.49, though they say nothing about an image. */

@@ -51,6 +51,7 @@ export class ContainerRegistry {
 
   /** By full id, name (with or without slash), or unique id prefix, in this order, as Docker looks them up. */
   get(ref: string): Container {
+    if (ref === '') throw invalidParameter('invalid name or ID supplied: ""');
     const found = this.find(ref);
     if (!found) throw notFound(`No such container: ${ref}`, { object: ref });
     return found;

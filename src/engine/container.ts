@@ -28,6 +28,8 @@ export interface ContainerRecord {
   restartCount: number;
   /** A person stopped or signalled it: `unless-stopped` does not bring it back, not even when the daemon starts. */
   manuallyStopped: boolean;
+  /** A commit has frozen it, and is to thaw it. */
+  pausedForCommit?: true;
   state: ContainerState;
 }
 

@@ -3,8 +3,9 @@
  * with Docker's texts. `ref` is always a name, an id, or a unique id prefix.
  */
 import type { Duplex } from 'node:stream';
-import type { ImageService } from '../images/service.ts';
-import type { CreateRequest, ExecConfig, HostConfig } from './docker-types.ts';
+import type { Platform } from '../images/platform.ts';
+import type { ImageService, RemoveOptions } from '../images/service.ts';
+import type { ContainerConfig, CreateRequest, ExecConfig, HostConfig } from './docker-types.ts';
 import type { ExtractRequest, PathArchive } from './files/archive.ts';
 import type { PathStat } from './files/path-stat.ts';
 
@@ -111,25 +112,67 @@ export interface ContainerService {
   execInspect(execId: string): Promise<object>;
 }
 
+export type UsageKind = 'container' | 'image' | 'volume' | 'build-cache';
+
+/** Kinds that were not asked for are null. Sizes in bytes. */
+export interface DiskUsage {
+  /** Of all layers that images have, each counted once. */
+  readonly LayersSize: number;
+  readonly Images: object[] | null;
+  readonly Containers: object[] | null;
+  readonly Volumes: object[] | null;
+  readonly BuildCache: object[] | null;
+}
+
 export interface SystemService {
   /** `GET /version`. */
   version(): object;
   /** `GET /info`. */
   info(): Promise<object>;
+  /** `GET /system/df`, of the kinds of objects asked for. */
+  diskUsage(kinds: ReadonlySet<UsageKind>): Promise<DiskUsage>;
   /** Past events since `since`, then live ones until `until` (both as in LogsRequest) or the signal. */
   events(options: { since: string; until: string; filters: Filters; signal: AbortSignal }): Promise<AsyncIterable<EventMessage>>;
 }
 
+/** `GET /images/json`. */
+export interface ImageListRequest {
+  readonly all: boolean;
+  readonly filters: Filters;
+  /** Work out `SharedSize`; -1 otherwise. */
+  readonly sharedSize: boolean;
+  /** Count `Containers`; -1 otherwise. */
+  readonly containerCount: boolean;
+}
+
+/** `POST /commit`. */
+export interface CommitRequest {
+  readonly container: string;
+  /** Both empty for an image without a name. */
+  readonly repo: string;
+  readonly tag: string;
+  readonly author: string;
+  readonly comment: string;
+  /** Dockerfile instructions. */
+  readonly changes: readonly string[];
+  /** Freeze the container meanwhile. */
+  readonly pause: boolean;
+  /** Merged with the container's; null takes that as it is. */
+  readonly config: ContainerConfig | null;
+}
+
 export interface ImageEndpoints {
   readonly service: ImageService;
-  /** `GET /images/json`. */
-  list(options: { all: boolean; digests: boolean; filters: Filters }): Promise<object[]>;
+  list(request: ImageListRequest): Promise<object[]>;
   /** `GET /images/{name}/json`. */
-  inspect(name: string): Promise<object>;
+  inspect(name: string, platform?: Platform): Promise<object>;
   /** `GET /images/{name}/history`. */
-  history(name: string): Promise<object[]>;
-  remove(name: string, options: { force: boolean; prune: boolean }): Promise<object[]>;
-  tag(name: string, repo: string, tag: string): Promise<void>;
+  history(name: string, platform?: Platform): Promise<object[]>;
+  remove(name: string, options: RemoveOptions): Promise<object[]>;
+  /** `POST /images/prune`: `{ImagesDeleted, SpaceReclaimed}`. */
+  prune(filters: Filters): Promise<object>;
+  /** Returns the new image's id. */
+  commit(request: CommitRequest): Promise<string>;
 }
 
 /** The body of `POST /volumes/create`. */

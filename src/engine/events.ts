@@ -24,7 +24,7 @@ export class EventBus {
   /** Publishes a container, image or volume event at the current time. */
   publish(type: string, action: string, id: string, attributes: Readonly<Record<string, string>>): void {
     const nanoseconds = nowNanoseconds();
-    const legacy = type === 'container' ? { status: action, id, from: attributes['image'] ?? '' } : type === 'image' ? { status: action, id } : {};
+    const legacy = type === 'container' ? { status: action, id, from: attributes['image'] ?? '' } : type === 'image' ? { status: action, ...(id === '' ? {} : { id }) } : {};
     const event: EventMessage = {
       ...legacy,
       Type: type,
@@ -124,6 +124,6 @@ export function matchesFilters(event: EventMessage, filters: Filters): boolean {
 /** `key` or `key=value` against a set of labels. */
 export function matchesLabel(labels: Readonly<Record<string, string>>, filter: string): boolean {
   const equals = filter.indexOf('=');
-  if (equals < 0) return filter in labels;
+  if (equals < 0) return Object.hasOwn(labels, filter);
   return labels[filter.slice(0, equals)] === filter.slice(equals + 1);
 }

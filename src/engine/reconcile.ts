@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { ExitRecord, Shim } from '../runtime/shim.ts';
 import { removeTree } from '../storage/remove.ts';
 import { releaseAbandoned } from './abandoned.ts';
+import { resumeAfterCommit } from './commit.ts';
 import type { Container } from './container.ts';
 import { endedOf, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
@@ -42,6 +43,7 @@ async function reconcileContainer(context: EngineContext, container: Container):
 function resume(context: EngineContext, container: Container, shim: Shim): void {
   const startedAt = isAlive(container.state) ? container.state.startedAt : nowText();
   supervise(context, container, shim, startedAt);
+  if (container.record.pausedForCommit) void resumeAfterCommit(context, container);
 }
 
 /** Its shim is gone. If it was killed, what the plan says about releasing mounts and cgroups has not been done. */

@@ -4,6 +4,7 @@ import { readFileSync, statfsSync } from 'node:fs';
 import { hostFacts, limitSupport } from '../linux/host.ts';
 import type { EngineContext } from './context.ts';
 import { isAlive } from './container-state.ts';
+import { diskUsage } from './disk-usage.ts';
 import type { SystemService } from './engine.ts';
 import { nowText } from './timestamps.ts';
 
@@ -14,6 +15,7 @@ export function createSystemService(context: EngineContext): SystemService {
   return {
     version: () => version(context),
     info: async () => info(context),
+    diskUsage: async (kinds) => diskUsage(context, kinds),
     events: async (options) => context.events.subscribe(options),
   };
 }

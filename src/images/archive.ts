@@ -14,6 +14,8 @@ export interface ArchivedImage {
   /** Lowest first. */
   readonly layers: readonly ArchivedLayer[];
   readonly references: readonly Reference[];
+  /** The id of its parent, where the archive names one. */
+  readonly parent?: string | undefined;
 }
 
 export interface ArchivedLayer {
@@ -61,6 +63,7 @@ function dockerImages(spool: ArchiveSpool): ArchivedImage[] {
       // A layer's own digest is its diff id here, which is checked when it is unpacked.
       layers: layers.map((file) => ({ file, digest: undefined })),
       references: tags.map(taggedName),
+      parent: typeof item.Parent === 'string' && item.Parent !== '' ? item.Parent : undefined,
     };
   });
 }

@@ -3,104 +3,121 @@
  * (Dockerfile reference; moby builder/dockerfile/dispatchers.go says which are allowed).
  */
 import { invalidParameter } from '../errors.ts';
+import { parseSignal } from '../linux/signals.ts';
+import { exposedPorts } from './exposed-ports.ts';
 import { type HealthConfig, parseHealthcheck } from './healthcheck-change.ts';
+import { expand, rawWords } from './shell-words.ts';
 
 /** A container configuration in Docker's JSON shape. */
 export type RunConfig = Record<string, unknown>;
 
-type Apply = (config: RunConfig, rest: string) => void;
+/** `rest` is what follows the instruction's name. */
+type Apply = (context: Change, rest: string) => void;
+
+/** The configuration while instructions are applied to it. */
+interface Change {
+  readonly config: RunConfig;
+  /** Whether one of the instructions was CMD: another ENTRYPOINT takes away only a command that was there before. */
+  hasCommand: boolean;
+}
 
 /**
  * Applies the instructions in their order; the given configuration is not changed. Throws invalid-parameter with
  * Docker's texts.
  */
 export function applyChanges(config: Readonly<RunConfig>, changes: readonly string[]): RunConfig {
-  const changed: RunConfig = { ...config };
-  const lines = changes.flatMap((change) => change.replace(/\\[ \t]*\r?\n/g, '').split(/\r?\n/));
-  for (const [index, line] of lines.entries()) {
-    const text = line.trim();
-    if (text === '' || text.startsWith('#')) continue;
-    const [, word = '', rest = ''] = /^(\S+)\s*([^]*)$/.exec(text)!;
-    const instruction = word.toUpperCase();
-    const apply = instructions[instruction];
-    if (!apply) {
-      const why = otherInstructions.has(instruction)
-        ? `${instruction} is not a valid change command`
-        : `dockerfile parse error line ${index + 1}: unknown instruction: ${instruction}`;
-      throw invalidParameter(why, { object: text });
-    }
-    if (rest === '')
-      throw invalidParameter(
-        `dockerfile parse error line ${index + 1}: ${instruction} requires at least one argument`,
-        { object: text },
-      );
-    apply(changed, rest);
-  }
-  return changed;
+  const change: Change = { config: { ...config }, hasCommand: false };
+  const lines = changes.flatMap((text) => text.replace(/\\[ \t]*\r?\n/g, '').split(/\r?\n/));
+  const parsed = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#')).map(parseInstruction);
+  for (const { apply, rest } of parsed) apply(change, rest);
+  return change.config;
 }
 
-const otherInstructions = new Set(['ADD', 'ARG', 'COPY', 'FROM', 'MAINTAINER', 'RUN', 'SHELL']);
+/** Docker looks at the names of all instructions before it applies the first. */
+function parseInstruction(text: string): { apply: Apply; rest: string } {
+  const [, word = '', rest = ''] = /^(\S+)\s*([^]*)$/.exec(text)!;
+  const name = word.toUpperCase();
+  const apply = instructions[name];
+  if (!apply) throw invalidParameter(`${name} is not a valid change command`, { object: text });
+  if (rest === '' && name in missingArgument) {
+    throw invalidParameter(`${name} requires ${missingArgument[name]}`, { object: text });
+  }
+  return { apply, rest };
+}
 
-const instructions: Record<string, Apply> = {
-  CMD: (config, rest) => {
-    config.Cmd = command(config, rest);
+/** What is asked of an instruction that must not stand alone. */
+const missingArgument: Readonly<Record<string, string>> = {
+  ENV: 'at least one argument', EXPOSE: 'at least one argument', HEALTHCHECK: 'at least one argument',
+  LABEL: 'at least one argument', ONBUILD: 'at least one argument', STOPSIGNAL: 'exactly one argument',
+  USER: 'exactly one argument', VOLUME: 'at least one argument', WORKDIR: 'exactly one argument',
+};
+
+const instructions: Readonly<Record<string, Apply>> = {
+  CMD: (change, rest) => {
+    change.config.Cmd = command(change.config, rest);
+    change.hasCommand = true;
   },
-  ENTRYPOINT: (config, rest) => {
-    config.Entrypoint = command(config, rest);
+  ENTRYPOINT: (change, rest) => {
+    change.config.Entrypoint = command(change.config, rest);
+    if (!change.hasCommand) change.config.Cmd = null;
   },
-  ENV: (config, rest) => {
+  ENV: ({ config }, rest) => {
     const set = new Map(strings(config.Env).map((entry) => [entry.split('=', 1)[0]!, entry]));
-    for (const [key, value] of pairs('ENV', rest)) set.set(key, `${key}=${value}`);
+    for (const [key, value] of pairs('ENV', config, rest)) set.set(key, `${key}=${value}`);
     config.Env = [...set.values()];
   },
-  EXPOSE: (config, rest) => {
-    const ports = rest.split(/\s+/).flatMap(portRange);
-    config.ExposedPorts = {
-      ...(config.ExposedPorts as object | undefined),
-      ...Object.fromEntries(ports.map((port) => [port, {}])),
-    };
+  EXPOSE: ({ config }, rest) => {
+    const ports = rawWords(rest).flatMap((word) => expandWord(config, word).split(/\s+/)).flatMap(exposedPorts);
+    config.ExposedPorts = withKeys(config.ExposedPorts, ports);
   },
-  HEALTHCHECK: (config, rest) => {
-    config.Healthcheck = parseHealthcheck(rest, (text) => words(text)) satisfies HealthConfig;
+  HEALTHCHECK: ({ config }, rest) => {
+    config.Healthcheck = parseHealthcheck(rest) satisfies HealthConfig;
   },
-  LABEL: (config, rest) => {
-    config.Labels = { ...(config.Labels as object | undefined), ...Object.fromEntries(pairs('LABEL', rest)) };
+  LABEL: ({ config }, rest) => {
+    config.Labels = { ...(config.Labels as object | undefined), ...Object.fromEntries(pairs('LABEL', config, rest)) };
   },
-  ONBUILD: (config, rest) => {
+  ONBUILD: ({ config }, rest) => {
     const trigger = rest.split(/\s/, 1)[0]!.toUpperCase();
     if (trigger === 'ONBUILD') throw invalidParameter("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
     if (trigger === 'FROM' || trigger === 'MAINTAINER')
       throw invalidParameter(`${trigger} isn't allowed as an ONBUILD trigger`);
     config.OnBuild = [...strings(config.OnBuild), rest];
   },
-  STOPSIGNAL: (config, rest) => {
-    if (!/^(?:\d{1,2}|(?:SIG)?[A-Z][A-Z0-9+-]*)$/i.test(rest)) throw invalidParameter(`invalid signal: ${rest}`);
-    config.StopSignal = rest;
+  STOPSIGNAL: ({ config }, rest) => {
+    const signal = expandWord(config, rest);
+    parseSignal(signal);
+    config.StopSignal = signal;
   },
-  USER: (config, rest) => {
-    config.User = rest;
+  USER: ({ config }, rest) => {
+    config.User = expandWord(config, rest);
   },
-  VOLUME: (config, rest) => {
-    const paths = jsonList(rest) ?? words(rest);
-    if (paths.some((path) => path.trim() === '')) throw invalidParameter('VOLUME specified can not be an empty string');
-    config.Volumes = {
-      ...(config.Volumes as object | undefined),
-      ...Object.fromEntries(paths.map((path) => [path, {}])),
-    };
+  VOLUME: ({ config }, rest) => {
+    const paths = (jsonList(rest) ?? rawWords(rest)).map((path) => expandWord(config, path).trim());
+    if (paths.includes('')) throw invalidParameter('VOLUME specified can not be an empty string');
+    config.Volumes = withKeys(config.Volumes, paths);
   },
-  WORKDIR: (config, rest) => {
+  WORKDIR: ({ config }, rest) => {
+    const path = expandWord(config, rest);
     const base = typeof config.WorkingDir === 'string' && config.WorkingDir !== '' ? config.WorkingDir : '/';
-    config.WorkingDir = cleanPath(rest.startsWith('/') ? rest : `${base}/${rest}`);
+    config.WorkingDir = cleanPath(path.startsWith('/') ? path : `${base}/${path}`);
   },
 };
 
 const strings = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 
+/** Docker writes sets as objects with empty objects in them. */
+const withKeys = (set: unknown, keys: readonly string[]) => ({
+  ...(set as object | undefined),
+  ...Object.fromEntries(keys.map((key) => [key, {}])),
+});
+
 /** A JSON list as it is; anything else runs in the shell. */
 function command(config: RunConfig, rest: string): string[] {
   const shell = strings(config.Shell);
-  return jsonList(rest) ?? [...(shell.length > 0 ? shell : ['/bin/sh', '-c']), rest];
+  const list = jsonList(rest);
+  if (list) return list;
+  return [...(shell.length > 0 ? shell : ['/bin/sh', '-c']), ...(rest === '' ? [] : [rest])];
 }
 
 function jsonList(text: string): string[] | undefined {
@@ -113,43 +130,37 @@ function jsonList(text: string): string[] | undefined {
   }
 }
 
-/** `key=value key2="a b"`, or the old form `key the rest`. */
-function pairs(instruction: string, text: string): [string, string][] {
-  const old = /^([^\s=]+)\s+([^]*)$/.exec(text);
-  if (old) return [[old[1]!, old[2]!]];
-  return words(text).map((word) => {
-    const equals = word.indexOf('=');
-    if (equals === -1)
-      throw invalidParameter(`Syntax error - can't find = in "${word}". Must be of the form: name=value`, {
-        object: text,
-      });
-    if (equals === 0) throw invalidParameter(`${instruction} names can not be blank`, { object: text });
-    return [word.slice(0, equals), word.slice(equals + 1)];
+/** `key=value key2="a b"`, or the old form `key the rest`; variables have the values they had before the instruction. */
+function pairs(instruction: string, config: RunConfig, text: string): [string, string][] {
+  const words = rawWords(text);
+  const entries = words[0]?.includes('=') ? words.map((word) => keyAndValue(word)) : [oldPair(instruction, text)];
+  return entries.map(([rawKey, value]) => {
+    const key = expandWord(config, rawKey);
+    if (key === '') throw invalidParameter(`${instruction} names can not be blank`, { object: text });
+    return [key, expandWord(config, value)];
   });
 }
 
-/** Splits at spaces as a shell would, without substitution: quotes and backslashes are taken away. */
-export function words(text: string): string[] {
-  const found: string[] = [];
-  for (const [raw] of text.matchAll(/(?:\\[^]|"(?:\\[^]|[^"\\])*"|'[^']*'|[^\s"'\\]|["'\\])+/g)) {
-    found.push(
-      raw.replace(
-        /\\([^])|"((?:\\[^]|[^"\\])*)"|'([^']*)'/g,
-        (_, escaped?: string, double?: string, single?: string) =>
-          escaped ?? double?.replace(/\\(["\\$])/g, '$1') ?? single ?? '',
-      ),
-    );
+function keyAndValue(word: string): [string, string] {
+  const equals = word.indexOf('=');
+  if (equals === -1) {
+    throw invalidParameter(`Syntax error - can't find = in "${word}". Must be of the form: name=value`, { object: word });
   }
-  return found;
+  return [word.slice(0, equals), word.slice(equals + 1)];
 }
 
-/** `80`, `80/udp`, `8000-8002/tcp` as Docker records them: `80/tcp`. */
-function portRange(text: string): string[] {
-  const [, first, last = first, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(text) ?? [];
-  const [from, to] = [Number(first), Number(last)];
-  if (first === undefined || from < 1 || to > 65535 || to < from)
-    throw invalidParameter(`invalid containerPort: ${text}`, { object: text });
-  return Array.from({ length: to - from + 1 }, (_, index) => `${from + index}/${protocol.toLowerCase()}`);
+function oldPair(instruction: string, text: string): [string, string] {
+  const [, key, value] = /^(\S+)\s+([^]*)$/.exec(text) ?? [];
+  if (key === undefined || value === undefined) {
+    throw invalidParameter(`${instruction} must have two arguments`, { object: text });
+  }
+  return [key, value];
+}
+
+/** A word with the variables of the configuration's environment in their places. */
+function expandWord(config: RunConfig, word: string): string {
+  const environment = strings(config.Env);
+  return expand(word, (name) => environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1));
 }
 
 function cleanPath(path: string): string {

@@ -1,6 +1,7 @@
 /** Image configurations: JSON bytes whose digest is the image's id (OCI image-spec, config.md). */
 import { type CaissonError, invalidParameter } from '../errors.ts';
 import { chainIdOf, type Digest, isDigest } from '../storage/digest.ts';
+import type { Platform } from './platform.ts';
 import type { ImageConfigJson } from './service.ts';
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -68,6 +69,11 @@ export function chainIds(diffIds: readonly string[]): Digest[] {
   const chain: Digest[] = [];
   for (const diffId of diffIds) chain.push(chainIdOf(chain.at(-1) ?? null, diffId as Digest));
   return chain;
+}
+
+/** What an image was made for. */
+export function platformOf({ os, architecture, variant }: ImageConfigJson): Platform {
+  return { os, architecture, variant: variant ?? '' };
 }
 
 /** This machine's platform in OCI's words (Go's GOARCH). */

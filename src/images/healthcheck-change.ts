@@ -20,20 +20,20 @@ const durations = {
 const units: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
 
 /** Parses what follows the word. Throws invalid-parameter with Docker's texts. */
-export function parseHealthcheck(text: string, words: (text: string) => string[]): HealthConfig {
+export function parseHealthcheck(text: string): HealthConfig {
   const config: HealthConfig = { Test: [] };
   let rest = text;
   for (let flag = /^--([a-z-]+)=(\S+)\s*/.exec(rest); flag; flag = /^--([a-z-]+)=(\S+)\s*/.exec(rest)) {
     setFlag(config, flag[1]!, flag[2]!);
     rest = rest.slice(flag[0].length);
   }
-  const [kind = '', ...args] = words(rest);
+  const [kind = '', ...args] = rest.split(/\s+/).filter((word) => word !== '');
   const command = rest.slice(kind.length).trim();
   if (kind.toUpperCase() === 'NONE') {
     if (args.length > 0) throw invalidParameter('HEALTHCHECK NONE takes no arguments');
     return { Test: ['NONE'] };
   }
-  if (kind.toUpperCase() !== 'CMD') throw invalidParameter(`Unknown type "${kind}" in HEALTHCHECK (try CMD)`);
+  if (kind.toUpperCase() !== 'CMD') throw invalidParameter(`Unknown type "${kind.toUpperCase()}" in HEALTHCHECK (try CMD)`);
   if (command === '') throw invalidParameter('Missing command after HEALTHCHECK CMD');
   config.Test = execForm(command) ?? ['CMD-SHELL', command];
   return config;
@@ -41,11 +41,12 @@ export function parseHealthcheck(text: string, words: (text: string) => string[]
 
 function setFlag(config: HealthConfig, name: string, value: string): void {
   if (name === 'retries') {
-    if (!/^\d{1,9}$/.test(value)) throw invalidParameter(`--retries must be at least 1 (not ${value})`);
+    if (!/^[+-]?\d{1,9}$/.test(value)) throw invalidParameter(`strconv.ParseInt: parsing "${value}": invalid syntax`);
+    if (Number(value) < 0) throw invalidParameter(`--retries cannot be negative (${value})`);
     config.Retries = Number(value);
     return;
   }
-  if (!(name in durations)) throw invalidParameter(`Unknown flag: ${name}`);
+  if (!(name in durations)) throw invalidParameter(`unknown flag: --${name}`);
   config[durations[name as keyof typeof durations]] = parseDuration(name, value);
 }
 

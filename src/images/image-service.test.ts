@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as zlib from 'node:zlib';
 import { type Digest, sha256 } from '../storage/digest.ts';
@@ -181,9 +181,9 @@ describe.skipIf(!isRoot)('images (need root)', () => {
 
   test('what is saved loads again with the same ids, and says what Docker’s archives say', async () => {
     images.tag('busybox', 'copy/of', 'v1');
-    const saved = await collect(await images.save(['busybox:latest', 'copy/of', 'oci:1', images.get('twice:1').id]));
+    const saved = await collect(images.save(['busybox:latest', 'copy/of', 'oci:1', images.get('twice:1').id]));
     expect(
-      (await collect(await images.save(['busybox:latest', 'copy/of', 'oci:1', images.get('twice:1').id]))).equals(
+      (await collect(images.save(['busybox:latest', 'copy/of', 'oci:1', images.get('twice:1').id]))).equals(
         saved,
       ),
     ).toBe(true);
@@ -227,7 +227,8 @@ describe.skipIf(!isRoot)('images (need root)', () => {
     } finally {
       await other.remove();
     }
-    expect(await failureOf(images.save(['nope']))).toContain('No such image: nope:latest');
+    expect(() => images.save(['nope'])).toThrow('No such image: nope');
+    expect(() => images.save(['nope:1'])).toThrow('reference does not exist');
   });
 
   test('import: configuration, name, and what is refused', async () => {
@@ -255,7 +256,7 @@ describe.skipIf(!isRoot)('images (need root)', () => {
       [{ repo: 'Bad' }, 'must be lowercase'],
       [{ tag: 'a b' }, 'invalid tag format'],
       [{ changes: ['RUN x'] }, 'RUN is not a valid change command'],
-      [{ platform: 'windows/amd64' }, 'not supported: windows'],
+      [{ platform: 'windows/amd64' }, 'operating system is not supported'],
       [{ repo: `x@sha256:${'a'.repeat(64)}`, tag: '' }, 'cannot import digest reference'],
     ] as const)
       expect(
@@ -267,7 +268,7 @@ describe.skipIf(!isRoot)('images (need root)', () => {
   test('tags are checked', () => {
     expect(() => images.tag('nope', 'a', 'b')).toThrow('No such image');
     expect(() => images.tag('busybox', `a@sha256:${'a'.repeat(64)}`, '')).toThrow(
-      'refusing to create a tag with a digest reference',
+      'cannot import digest reference',
     );
     expect(() => images.tag('busybox', 'sha256', 'x')).toThrow('refusing to create an ambiguous tag');
     images.tag('busybox', 'plain', '');
@@ -314,8 +315,8 @@ describe.skipIf(!isRoot)('images (need root)', () => {
     );
     rootsInUse = [topLayer!];
     expect(await remove(short, true, false)).toEqual([
-      { Untagged: 'used:1' },
       { Untagged: 'used-too:latest' },
+      { Untagged: 'used:1' },
       { Deleted: id },
     ]);
     expect(storage.layer(topLayer!)).toBeDefined();
@@ -323,18 +324,16 @@ describe.skipIf(!isRoot)('images (need root)', () => {
     expect(() => images.get(id)).toThrow('No such image');
   });
 
-  test('after a restart everything is there, and layers without an image go with the next removal', async () => {
+  test('after a restart everything is there, but the layers that belong to no image', async () => {
     const orphan = await storage.unpack(null, streamOf(tarOf({ name: 'orphan', content: 'o' })));
     const before = images.list();
     writeFileSync(`${dataRoot}/tmp/load-left`, '');
     const again = root.reopen();
     images = open(again.database, again.storage);
     expect(images.list()).toEqual(before);
-    await images.remove('plain', { force: false, prune: true }, nobody);
-    await images.remove('imported:v1', { force: false, prune: true }, nobody);
+    while (existsSync(orphan.path) || readdirSync(`${dataRoot}/tmp`).length > 0) await new Promise(setImmediate);
     expect(again.storage.layer(orphan.chainId)).toBeUndefined();
     expect(again.storage.layer(images.get('busybox').topLayer!)).toBeDefined();
-    expect(readdirSync(`${dataRoot}/tmp`)).toEqual([]);
     again.database.close();
   });
 });

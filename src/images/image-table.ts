@@ -60,13 +60,18 @@ export class ImageTable {
     return this.#references.get(canonical(reference))?.image;
   }
 
-  /** All references to an image, or to a repository, in the order they were made. */
+  /** All references to an image, or to a repository, sorted by their full texts, as Docker lists them. */
   references(match: { image: Digest } | { name: string }): Reference[] {
-    const found: Reference[] = [];
-    for (const { reference, image } of this.#references.values()) {
-      if ('image' in match ? image === match.image : reference.name === match.name) found.push(reference);
+    const found: [string, Reference][] = [];
+    for (const [text, { reference, image }] of this.#references) {
+      if ('image' in match ? image === match.image : reference.name === match.name) found.push([text, reference]);
     }
-    return found;
+    return found.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, reference]) => reference);
+  }
+
+  /** The images whose parent this one is. */
+  children(id: Digest): Digest[] {
+    return [...this.#images.values()].filter(({ parent }) => parent === id).map((image) => image.id);
   }
 
   /** Runs writes to this table so that all of them happen or none. */
@@ -99,8 +104,13 @@ export class ImageTable {
     this.#images.delete(id);
   }
 
+  setParent(id: Digest, parent: Digest): void {
+    this.#db.run('UPDATE images SET parent = ? WHERE id = ?', parent, id);
+    this.#images.set(id, { ...this.#images.get(id)!, parent });
+  }
+
   /** Points a reference to an image, whatever it pointed to before. */
-  tag(reference: Reference, image: Digest, time: string): void {
+  tag(reference: Reference, image: Digest): void {
     this.#db.run(
       `INSERT INTO image_references (name, tag, digest, image) VALUES (?, ?, ?, ?)
        ON CONFLICT (name, tag, digest) DO UPDATE SET image = excluded.image`,
@@ -109,8 +119,12 @@ export class ImageTable {
       reference.digest ?? '',
       image,
     );
-    this.#db.run('UPDATE images SET last_tag_time = ? WHERE id = ?', time, image);
     this.#references.set(canonical(reference), { reference, image });
+  }
+
+  /** Notes when an image was given a name. RFC 3339. */
+  setLastTagTime(image: Digest, time: string): void {
+    this.#db.run('UPDATE images SET last_tag_time = ? WHERE id = ?', time, image);
     this.#images.set(image, { ...this.#images.get(image)!, lastTagTime: time });
   }
 

@@ -1,64 +1,49 @@
 /** `docker import`: a root file system as an image of one layer. */
 import { invalidParameter } from '../errors.ts';
 import { type Digest, sha256 } from '../storage/digest.ts';
-import type { StorageDriver } from '../storage/driver.ts';
 import { decompress } from '../storage/tar/compression.ts';
+import { version } from '../version.ts';
 import { applyChanges } from './changes.ts';
 import { hostArchitecture, parseConfig } from './config.ts';
-import type { ImageTable } from './image-table.ts';
-import type { LayerKeeper } from './layer-keeper.ts';
-import { taggedReference, withDefaultTag } from './reference.ts';
-
-export interface ImportOptions {
-  /** Empty for an image without a name. */
-  readonly repo: string;
-  readonly tag: string;
-  readonly message: string;
-  /** Dockerfile instructions. */
-  readonly changes: readonly string[];
-  /** `os[/architecture[/variant]]`, or empty for this machine's. */
-  readonly platform: string;
-}
-
-export interface ImportContext {
-  readonly storage: StorageDriver;
-  readonly images: ImageTable;
-  readonly keeper: LayerKeeper;
-}
+import { addImage, type ImageContext, tell, tellTag, timestamp } from './image-context.ts';
+import { parsePlatform } from './platform.ts';
+import { nameForNewImage } from './reference.ts';
+import { type ImportRequest, zeroTime } from './service.ts';
 
 /** What can be refused is refused before the archive is read. */
 export async function importImage(
-  { storage, images, keeper }: ImportContext,
+  context: ImageContext,
   tar: AsyncIterable<Uint8Array>,
-  options: ImportOptions,
+  request: ImportRequest,
 ): Promise<Digest> {
-  const reference = options.repo === '' ? undefined : withDefaultTag(taggedReference(options.repo, options.tag));
-  if (reference?.digest !== undefined) throw invalidParameter('cannot import digest reference');
-  const platform = parsePlatform(options.platform);
-  const config = applyChanges({}, options.changes);
+  const { storage, keeper } = context;
+  const reference = nameForNewImage(request.repo, request.tag);
+  const platform = platformOf(request.platform);
+  const config = applyChanges({}, request.changes);
   const layer = await storage.unpack(null, decompress(tar));
   const release = keeper.hold(layer.chainId);
   try {
-    const created = new Date().toISOString();
+    const created = timestamp();
     const bytes = Buffer.from(
       JSON.stringify({
         ...platform,
-        comment: options.message,
+        comment: request.message,
         created,
         config,
-        history: [{ created, comment: options.message }],
+        docker_version: version,
+        history: [{ created, comment: request.message }],
         rootfs: { type: 'layers', diff_ids: [layer.diffId] },
       }),
     );
     const id = sha256(bytes);
-    images.transaction(() => {
-      if (!images.get(id))
-        images.add(
-          { id, config: parseConfig(bytes), topLayer: layer.chainId, parent: null, lastTagTime: created },
-          bytes,
-        );
-      if (reference) images.tag(reference, id, created);
-    });
+    addImage(
+      context,
+      { id, config: parseConfig(bytes), topLayer: layer.chainId, parent: null, lastTagTime: zeroTime },
+      bytes,
+      reference,
+    );
+    if (reference) tellTag(context, reference, id);
+    tell(context, 'import', id);
     return id;
   } finally {
     release();
@@ -67,12 +52,9 @@ export async function importImage(
   }
 }
 
-function parsePlatform(text: string): { architecture: string; os: string; variant?: string } {
-  const [os = '', architecture, variant, ...more] = text.toLowerCase().split('/');
-  if (text === '') return { architecture: hostArchitecture(), os: 'linux' };
-  if (more.length > 0 || os === '' || architecture === '' || variant === '') {
-    throw invalidParameter(`"${text}": unknown operating system or architecture: invalid argument`, { object: text });
-  }
-  if (os !== 'linux') throw invalidParameter(`operating system is not supported: ${os}`, { object: text });
-  return { architecture: architecture ?? hostArchitecture(), os, ...(variant ? { variant } : {}) };
+function platformOf(text: string): { architecture: string; os: string; variant?: string } {
+  const host = { os: 'linux', architecture: hostArchitecture(), variant: '' };
+  const { os, architecture, variant } = text === '' ? host : parsePlatform(text, host);
+  if (os !== 'linux') throw invalidParameter('operating system is not supported', { object: text });
+  return { architecture, os, ...(variant === '' ? {} : { variant }) };
 }

@@ -6,14 +6,11 @@ export class LayerKeeper {
   readonly #driver: StorageDriver;
   readonly #inUse: () => Iterable<Digest>;
   readonly #held = new Map<Digest, number>();
-  /** Layers from before this start, until they were looked through once for such that a crash left without an image. */
-  #inherited: Digest[];
 
   /** `inUse` answers the top layers of images and roots. */
   constructor(driver: StorageDriver, inUse: () => Iterable<Digest>) {
     this.#driver = driver;
     this.#inUse = inUse;
-    this.#inherited = driver.layers().map((layer) => layer.chainId);
   }
 
   /** Keeps a layer and its ancestors until the returned function is called. */
@@ -34,25 +31,34 @@ export class LayerKeeper {
    * first.
    */
   async free(top: Digest | null): Promise<Digest[]> {
-    const inherited = this.#inherited.splice(0);
-    for (const chainId of inherited) await this.#freeChain(chainId);
-    return this.#freeChain(top);
+    const { removed, discard } = this.forget(top);
+    await discard();
+    return removed;
   }
 
-  async #freeChain(top: Digest | null): Promise<Digest[]> {
+  /**
+   * The same in two steps, for a transaction that takes away what needed the layers: their rows go now, their files when
+   * `discard` is called after it. `gone` are those that the same transaction has forgotten before.
+   */
+  forget(top: Digest | null, gone: ReadonlySet<Digest> = new Set()): { removed: Digest[]; discard: () => Promise<void> } {
     const needed = this.#needed();
     const layers = this.#driver.layers();
     const removed: Digest[] = [];
     for (let next = top; next !== null && !needed.has(next);) {
       const layer = this.#driver.layer(next);
-      const hasOtherChild = layers.some(({ parent, chainId }) => parent === next && !removed.includes(chainId));
+      const hasOtherChild = layers.some(
+        ({ parent, chainId }) => parent === next && !removed.includes(chainId) && !gone.has(chainId),
+      );
       if (!layer || hasOtherChild) break;
       removed.push(next);
       next = layer.parent;
     }
-    // The rows of all go at once, before the first file does: nothing may start to use a lower one meanwhile.
-    await Promise.all(removed.map((chainId) => this.#driver.removeLayer(chainId)));
-    return removed;
+    return { removed, discard: this.#driver.forgetLayers(removed) };
+  }
+
+  /** Removes the layers that a crash has left without an image. */
+  async sweep(): Promise<void> {
+    for (const { chainId } of this.#driver.layers()) await this.free(chainId);
   }
 
   #needed(): Set<Digest> {

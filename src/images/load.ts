@@ -2,22 +2,22 @@
 import { createHash } from 'node:crypto';
 import { invalidParameter } from '../errors.ts';
 import { type Digest, sha256 } from '../storage/digest.ts';
-import type { StorageDriver } from '../storage/driver.ts';
 import { decompress } from '../storage/tar/compression.ts';
 import { type ArchivedImage, type ArchivedLayer, checkDigest, imagesIn } from './archive.ts';
 import { ArchiveSpool } from './archive-spool.ts';
-import { chainIds, parseConfig } from './config.ts';
-import type { ImageTable } from './image-table.ts';
-import type { LayerKeeper } from './layer-keeper.ts';
+import { chainIds, parseConfig, platformOf } from './config.ts';
+import { type ImageContext, tell } from './image-context.ts';
+import { linkParents } from './parent-links.ts';
+import { type Platform, platformMatches } from './platform.ts';
+import { progressBar } from './progress-bar.ts';
 import { familiar, type Reference } from './reference.ts';
-import type { ImageConfigJson, ProgressRecord } from './service.ts';
+import { type ImageConfigJson, type ProgressRecord, zeroTime } from './service.ts';
 
-export interface LoadContext {
-  readonly storage: StorageDriver;
-  readonly images: ImageTable;
-  readonly keeper: LayerKeeper;
-  /** Where archives are put aside. */
-  readonly temporaryRoot: string;
+export interface LoadOptions {
+  /** No progress, only what was loaded. */
+  readonly quiet: boolean;
+  /** Images for others are passed over. */
+  readonly platform?: Platform | undefined;
 }
 
 /** An image whose layers are all there. */
@@ -27,45 +27,56 @@ interface Prepared {
   readonly config: ImageConfigJson;
   readonly topLayer: Digest | null;
   readonly references: readonly Reference[];
+  readonly parent: string | undefined;
+}
+
+/** What one load keeps from being removed while it runs, and must give back. */
+interface Work {
+  readonly options: LoadOptions;
+  readonly spool: ArchiveSpool;
+  readonly releases: (() => void)[];
+  readonly unpacked: Digest[];
 }
 
 /** Between two records of progress, in milliseconds. */
 const progressInterval = 100;
 
 export async function* load(
-  context: LoadContext,
+  context: ImageContext,
   tar: AsyncIterable<Uint8Array>,
-  quiet: boolean,
+  options: LoadOptions,
 ): AsyncGenerator<ProgressRecord> {
   const spool = await ArchiveSpool.receive(context.temporaryRoot, decompress(tar));
-  const releases: (() => void)[] = [];
-  const unpacked: Digest[] = [];
+  const work: Work = { options, spool, releases: [], unpacked: [] };
   try {
     const prepared: Prepared[] = [];
-    for (const image of imagesIn(spool))
-      prepared.push(yield* prepare(context, spool, image, quiet, releases, unpacked));
+    for (const image of imagesIn(spool)) {
+      const ready = yield* prepare(context, work, image);
+      if (ready) prepared.push(ready);
+    }
     const messages = register(context, prepared);
-    for (const message of messages) yield { stream: `${message}\n` };
+    for (const { id } of prepared) tell(context, 'load', id);
+    for (const message of messages) yield message === '' ? {} : { stream: message };
   } finally {
-    for (const release of releases) release();
+    for (const release of work.releases) release();
     // When all went well they belong to images now, and stay.
-    for (const layer of unpacked.toReversed()) await context.keeper.free(layer);
+    for (const layer of work.unpacked.toReversed()) await context.keeper.free(layer);
     await spool.remove();
   }
 }
 
+/** Undefined for an image that is not for the platform asked for. */
 async function* prepare(
-  context: LoadContext,
-  spool: ArchiveSpool,
+  context: ImageContext,
+  work: Work,
   image: ArchivedImage,
-  quiet: boolean,
-  releases: (() => void)[],
-  unpacked: Digest[],
-): AsyncGenerator<ProgressRecord, Prepared> {
+): AsyncGenerator<ProgressRecord, Prepared | undefined> {
+  const { spool, options } = work;
   const bytes = spool.document(image.config);
   if (image.configDigest) checkDigest(image.configDigest, sha256(bytes));
   const config = parseConfig(bytes);
   if (config.os !== 'linux') throw invalidParameter(`cannot load ${config.os} image on linux`);
+  if (options.platform && !platformMatches(platformOf(config), options.platform)) return undefined;
   const diffIds = config.rootfs.diff_ids as Digest[];
   if (diffIds.length !== image.layers.length) {
     throw invalidParameter(
@@ -76,21 +87,21 @@ async function* prepare(
   for (const [index, diffId] of diffIds.entries()) {
     const chainId = chain[index]!;
     // Held before it is there, so that nothing frees it in the meantime.
-    releases.push(context.keeper.hold(chainId));
+    work.releases.push(context.keeper.hold(chainId));
     if (context.storage.layer(chainId)) continue;
-    unpacked.push(chainId);
-    yield* unpackWithProgress(context, spool, image.layers[index]!, chain[index - 1] ?? null, diffId, quiet);
+    work.unpacked.push(chainId);
+    yield* unpackWithProgress(context, work, image.layers[index]!, chain[index - 1] ?? null, diffId);
   }
-  return { id: sha256(bytes), bytes, config, topLayer: chain.at(-1) ?? null, references: image.references };
+  const { references, parent } = image;
+  return { id: sha256(bytes), bytes, config, topLayer: chain.at(-1) ?? null, references, parent };
 }
 
 async function* unpackWithProgress(
-  { storage }: LoadContext,
-  spool: ArchiveSpool,
+  { storage }: ImageContext,
+  { spool, options }: Work,
   layer: ArchivedLayer,
   parent: Digest | null,
   diffId: Digest,
-  quiet: boolean,
 ): AsyncGenerator<ProgressRecord> {
   const progress = { current: 0, total: spool.size(layer.file) };
   const tar = decompress(verified(spool.stream(layer.file), layer.digest, progress));
@@ -98,10 +109,11 @@ async function* unpackWithProgress(
   const record = () => ({
     status: 'Loading layer',
     progressDetail: { ...progress },
+    progress: progressBar(progress.current, progress.total),
     id: diffId.slice('sha256:'.length, 'sha256:'.length + 12),
   });
   try {
-    if (quiet) await done;
+    if (options.quiet) await done;
     else yield* watch(done, record);
   } finally {
     // When the client went away: the unpacking still reads what is to be removed.
@@ -149,24 +161,27 @@ async function* verified(
 }
 
 /** Adds images and moves their references, all at once. Returns Docker's messages. */
-function register({ images }: LoadContext, prepared: readonly Prepared[]): string[] {
+function register({ images }: ImageContext, prepared: readonly Prepared[]): string[] {
   const messages: string[] = [];
-  const time = new Date().toISOString();
   images.transaction(() => {
     for (const { id, bytes, config, topLayer, references } of prepared) {
-      if (!images.get(id)) images.add({ id, config, topLayer, parent: null, lastTagTime: time }, bytes);
+      if (!images.get(id)) images.add({ id, config, topLayer, parent: null, lastTagTime: zeroTime }, bytes);
       for (const reference of references) {
         const previous = images.byReference(reference);
         if (previous !== undefined && previous !== id) {
           messages.push(
-            `The image ${familiar(reference)} already exists, renaming the old one with ID ${previous} to empty string`,
+            `The image ${familiar(reference)} already exists, renaming the old one with ID ${previous} to empty string\n`,
           );
         }
-        images.tag(reference, id, time);
-        messages.push(`Loaded image: ${familiar(reference)}`);
+        images.tag(reference, id);
+        messages.push(`Loaded image: ${familiar(reference)}\n`);
       }
-      if (references.length === 0) messages.push(`Loaded image ID: ${id}`);
     }
+    linkParents(images, prepared);
   });
+  // Docker's rule: the ids of all, in one message, when the last one has no name, or there is none.
+  if ((prepared.at(-1)?.references ?? []).length === 0) {
+    messages.push(prepared.map(({ id }) => `Loaded image ID: ${id}\n`).join(''));
+  }
   return messages;
 }

@@ -65,6 +65,20 @@ export function taggedReference(repo: string, tag: string): Reference {
   return { ...reference, tag };
 }
 
+/**
+ * The name that a new or old image is to get; undefined when `repo` is empty. Throws invalid-parameter with Docker's texts for
+ * what cannot be a name, or would look like an id.
+ */
+export function nameForNewImage(repo: string, tag: string): Reference | undefined {
+  if (repo === '') return undefined;
+  if (parseReference(repo).digest !== undefined) throw invalidParameter('cannot import digest reference', { object: repo });
+  const reference = withDefaultTag(taggedReference(repo, tag));
+  if (familiarName(reference.name) === 'sha256') {
+    throw invalidParameter('refusing to create an ambiguous tag using digest algorithm as name', { object: repo });
+  }
+  return reference;
+}
+
 /** `latest` where there is neither tag nor digest. */
 export function withDefaultTag(reference: Reference): Reference {
   return reference.tag === undefined && reference.digest === undefined ? { ...reference, tag: defaultTag } : reference;

@@ -16,11 +16,15 @@ export interface ImageToSave {
   readonly config: ImageConfigJson;
   readonly configBytes: Uint8Array;
   readonly references: readonly Reference[];
+  /** The image it was made from; named in the archive when that one is in it, too. */
+  readonly parent: Digest | null;
 }
 
 interface Blob {
   readonly digest: Digest;
   readonly size: number;
+  /** Seconds since 1970: an image's own parts have the time when it was made, the archive's have none. */
+  readonly time: number;
   readonly content: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
@@ -36,43 +40,50 @@ export async function* save(storage: StorageDriver, images: readonly ImageToSave
   const manifest: object[] = [];
   const index: object[] = [];
   const repositories: Record<string, Record<string, string>> = {};
+  let time = 0;
   for (const image of images) {
+    time = Math.max(time, timeOf(image.config));
     const layers = layerBlobs(storage, image.config);
     const ociManifest = document(manifestOf(image, layers));
-    for (const blob of [...layers, ociManifest, bytesBlob(image.configBytes)]) blobs.set(blob.digest, blob);
-    manifest.push(dockerManifest(image, layers));
+    const config = bytesBlob(image.configBytes, timeOf(image.config));
+    for (const blob of [...layers, ociManifest, config]) if (!blobs.has(blob.digest)) blobs.set(blob.digest, blob);
+    manifest.push(dockerManifest(image, layers, images));
     index.push(...indexEntries(image, ociManifest));
     for (const { name, tag } of image.references) {
       const top = layers.at(-1);
       if (tag !== undefined && top) (repositories[familiarName(name)] ??= {})[tag] = hex(top.digest);
     }
   }
-  yield* directory('blobs/');
-  yield* directory('blobs/sha256/');
+  yield* directory('blobs/', time);
+  yield* directory('blobs/sha256/', time);
   for (const [digest, blob] of [...blobs].sort(([a], [b]) => (a < b ? -1 : 1))) yield* file(blobPath(digest), blob);
   yield* file(
     'index.json',
     document({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: index }),
   );
-  yield* file('manifest.json', document(manifest));
+  yield* file('manifest.json', document(manifest, '\n'));
   yield* file('oci-layout', document({ imageLayoutVersion: '1.0.0' }));
-  if (Object.keys(repositories).length > 0) yield* file('repositories', document(repositories));
+  if (Object.keys(repositories).length > 0) yield* file('repositories', document(repositories, '\n'));
   yield endOfArchive;
 }
 
 const hex = (digest: Digest) => digest.slice('sha256:'.length);
 const blobPath = (digest: Digest) => `blobs/sha256/${hex(digest)}`;
 
-function bytesBlob(bytes: Uint8Array): Blob {
-  return { digest: sha256(bytes), size: bytes.length, content: () => [bytes] };
+/** When an image was made; 0 when it does not say. */
+const timeOf = ({ created }: ImageConfigJson) => Math.max(0, Math.floor((Date.parse(created ?? '') || 0) / 1000));
+
+function bytesBlob(bytes: Uint8Array, time: number): Blob {
+  return { digest: sha256(bytes), size: bytes.length, time, content: () => [bytes] };
 }
 
-const document = (json: object): Blob => bytesBlob(Buffer.from(JSON.stringify(json)));
+const document = (json: object, end = ''): Blob => bytesBlob(Buffer.from(JSON.stringify(json) + end), 0);
 
 function layerBlobs(storage: StorageDriver, config: ImageConfigJson): Blob[] {
   return chainIds(config.rootfs.diff_ids).map((chainId, index) => {
     const digest = config.rootfs.diff_ids[index] as Digest;
-    return { digest, size: storage.packedSize(chainId), content: () => checkedLayer(storage, chainId, digest) };
+    const size = storage.packedSize(chainId);
+    return { digest, size, time: timeOf(config), content: () => checkedLayer(storage, chainId, digest) };
   });
 }
 
@@ -103,11 +114,16 @@ function manifestOf({ id, configBytes }: ImageToSave, layers: readonly Blob[]): 
   };
 }
 
-function dockerManifest({ id, references }: ImageToSave, layers: readonly Blob[]): object {
+function dockerManifest(
+  { id, parent, references }: ImageToSave,
+  layers: readonly Blob[],
+  images: readonly ImageToSave[],
+): object {
   return {
     Config: blobPath(id),
     RepoTags: references.length === 0 ? null : references.map(familiar),
     Layers: layers.map(({ digest }) => blobPath(digest)),
+    ...(images.some((image) => image.id === parent) ? { Parent: parent } : {}),
     LayerSources: Object.fromEntries(
       layers.map(({ digest, size }) => [digest, { mediaType: layerMediaType, size, digest }]),
     ),
@@ -126,12 +142,14 @@ function indexEntries({ config, references }: ImageToSave, { digest, size }: Blo
   }));
 }
 
-function* directory(name: string): Generator<Uint8Array> {
-  yield encodeHeader({ name, type: 'directory', mode: 0o755 });
+const mtime = (seconds: number) => ({ seconds, nanoseconds: 0 });
+
+function* directory(name: string, time: number): Generator<Uint8Array> {
+  yield encodeHeader({ name, type: 'directory', mode: 0o755, mtime: mtime(time) });
 }
 
-async function* file(name: string, { size, content }: Blob): AsyncGenerator<Uint8Array> {
-  yield encodeHeader({ name, type: 'file', mode: 0o644, size });
+async function* file(name: string, { size, time, content }: Blob): AsyncGenerator<Uint8Array> {
+  yield encodeHeader({ name, type: 'file', mode: 0o644, size, mtime: mtime(time) });
   yield* content();
   yield padding(size);
 }

@@ -3,6 +3,8 @@
  * database.
  */
 import type { Digest } from '../storage/driver.ts';
+import type { PackOptions } from '../storage/pack.ts';
+import type { Platform } from './platform.ts';
 
 /** An image as stored: `config` is the parsed configuration, whose JSON bytes hash to `id`. */
 export interface Image {
@@ -10,15 +12,20 @@ export interface Image {
   readonly config: ImageConfigJson;
   /** The chain id of the topmost layer; null for an image without layers. */
   readonly topLayer: Digest | null;
+  /** The image it was made from here. */
+  readonly parent: Digest | null;
   /** `busybox:latest`, familiar form as Docker shows it. */
   readonly repoTags: readonly string[];
   /** `busybox@sha256:…`. */
   readonly repoDigests: readonly string[];
   /** Bytes of all layers, unpacked. */
   readonly size: number;
-  /** RFC 3339. When the image was last tagged here. */
+  /** RFC 3339. When the image was last tagged here, other than by a load; `zeroTime` for never. */
   readonly lastTagTime: string;
 }
+
+/** What Docker writes for a time that is not known. */
+export const zeroTime = '0001-01-01T00:00:00Z';
 
 /** OCI image-spec configuration with Docker's extra fields; see engine/docker-types.ts ImageConfig (the same shape). */
 export interface ImageConfigJson {
@@ -29,6 +36,9 @@ export interface ImageConfigJson {
   author?: string;
   comment?: string;
   docker_version?: string;
+  /** The container that it was committed from. */
+  container?: string;
+  container_config?: Record<string, unknown>;
   config?: Record<string, unknown>;
   history?: { created?: string; created_by?: string; author?: string; comment?: string; empty_layer?: boolean }[];
   rootfs: { type: string; diff_ids: string[] };
@@ -42,29 +52,71 @@ export interface RemovedImage {
   readonly Deleted?: string;
 }
 
+export type ImageAction = 'create' | 'delete' | 'import' | 'load' | 'save' | 'tag' | 'untag';
+
+/** Told of what has happened to an image; `attributes` are its labels and, as `name`, its id or the tag concerned. */
+export type ImageListener = (action: ImageAction, id: Digest, attributes: Readonly<Record<string, string>>) => void;
+
+export interface ImportRequest {
+  /** Empty for an image without a name. */
+  readonly repo: string;
+  readonly tag: string;
+  readonly message: string;
+  /** Dockerfile instructions. */
+  readonly changes: readonly string[];
+  /** `os[/architecture[/variant]]`, or empty for this machine's. */
+  readonly platform: string;
+}
+
+/** What a container has become, as an image. */
+export interface CommitRequest {
+  /** The container's id; its root is what is committed. */
+  readonly container: string;
+  /** The image and the layer its root is on. Null for a container without an image. */
+  readonly parent: Digest | null;
+  readonly topLayer: Digest | null;
+  /** The ids inside the container of those on the host, where they differ. */
+  readonly owner?: PackOptions['owner'];
+  /** The container's own configuration, and that of the new image, in Docker's JSON shape. */
+  readonly containerConfig: Readonly<Record<string, unknown>>;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly author: string;
+  readonly comment: string;
+  /** Empty for an image without a name. */
+  readonly repo: string;
+  readonly tag: string;
+}
+
+export interface RemoveOptions {
+  readonly force: boolean;
+  /** Remove parents, too, that have no name and no other child. */
+  readonly prune: boolean;
+}
+
+/** The containers that use an image, for Docker's conflict texts. */
+export type UsedBy = (imageId: Digest) => readonly { id: string; running: boolean }[];
+
 export interface ImageService {
-  /** By reference, id, or unique id prefix. Throws not-found with Docker's text `No such image: NAME`. */
-  get(nameOrId: string): Image;
+  /**
+   * By reference, id, or unique id prefix. Throws not-found with Docker's text `No such image: NAME`, or, when it is for another
+   * platform than the given one, with its text for that.
+   */
+  get(nameOrId: string, platform?: Platform): Image;
   list(): readonly Image[];
+  /** The images that were made from this one here. */
+  children(id: Digest): readonly Digest[];
   /**
-   * `docker load`: docker-archive (any version) or OCI layout tar, plain, gzip or zstd. Yields progress (`{stream:
-   * "Loaded image: …\n"}`).
+   * `docker load`: docker-archive (any version) or OCI layout tar, plain or compressed. Yields progress (`{stream:
+   * "Loaded image: …\n"}`). With a platform, images for others are passed over.
    */
-  load(tar: AsyncIterable<Uint8Array>, options?: { quiet?: boolean }): AsyncIterable<ProgressRecord>;
+  load(tar: AsyncIterable<Uint8Array>, options?: { quiet?: boolean; platform?: Platform }): AsyncIterable<ProgressRecord>;
   /** `docker save` of one or many names: a docker-archive that is an OCI layout too, as Docker 25+ writes. */
-  save(names: readonly string[]): Promise<AsyncIterable<Uint8Array>>;
+  save(names: readonly string[], platform?: Platform): AsyncIterable<Uint8Array>;
   /** `docker import`: a root file system tar, plain or compressed. Returns the new image's id. */
-  import(
-    tar: AsyncIterable<Uint8Array>,
-    options: { repo: string; tag: string; message: string; changes: readonly string[]; platform: string },
-  ): Promise<Digest>;
+  import(tar: AsyncIterable<Uint8Array>, request: ImportRequest): Promise<Digest>;
+  /** `docker commit`. Throws before anything is read when the name is none. */
+  commit(request: CommitRequest): Promise<{ id: Digest; reference: string }>;
   tag(nameOrId: string, repo: string, tag: string): void;
-  /**
-   * `docker rmi`. `usedBy` lists containers that use an image (id, running), for Docker's conflict texts.
-   */
-  remove(
-    nameOrId: string,
-    options: { force: boolean; prune: boolean },
-    usedBy: (imageId: Digest) => readonly { id: string; running: boolean }[],
-  ): Promise<RemovedImage[]>;
+  /** `docker rmi`. */
+  remove(nameOrId: string, options: RemoveOptions, usedBy: UsedBy): Promise<RemovedImage[]>;
 }

@@ -6,6 +6,8 @@
  * The driver never mounts a container's root for a launch: it describes the mount, and the plan carries it out.
  */
 
+import type { PackOptions } from './pack.ts';
+
 /** `sha256:<64 hex>`. */
 export type Digest = `sha256:${string}`;
 
@@ -45,8 +47,16 @@ export interface StorageDriver {
   pack(chainId: Digest): AsyncIterable<Uint8Array>;
   /** Bytes that `pack` gives, without reading the layer's files. */
   packedSize(chainId: Digest): number;
-  /** Removes a layer that no image or root needs any more. */
-  removeLayer(chainId: Digest): Promise<void>;
+  /**
+   * Forgets layers that nothing needs any more, topmost first, in the caller's transaction if there is one. Their files go when
+   * the function that is returned is called, after the transaction. Throws conflict when another layer is on one of them.
+   */
+  forgetLayers(chainIds: readonly Digest[]): () => Promise<void>;
+  /**
+   * What has been written into a root, as a layer on the one it was made with; undefined when that is nothing. The root may
+   * be in use. `owner` gives the ids inside the container of those on the host; default: the same.
+   */
+  commitRoot(id: string, topLayer: Digest | null, owner?: PackOptions['owner']): Promise<LayerInfo | undefined>;
   /**
    * Makes the directories of a container's root: synchronous and cheap, it is on the path of every `create`.
    * `owner` is the host's uid and gid of the container's root user (0 without a user namespace).

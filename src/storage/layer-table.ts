@@ -1,5 +1,6 @@
 /** The layers that exist, as the database records them; kept in memory too, because every `create` walks a chain. */
-import type { Database } from '../store/database.ts';
+import { conflict } from '../errors.ts';
+import { type Database, isForeignKeyViolation } from '../store/database.ts';
 import type { Digest } from './driver.ts';
 
 export interface LayerRecord {
@@ -62,9 +63,25 @@ export class LayerTable {
     return record;
   }
 
-  /** Forgets a layer. The database refuses when another layer or an image is on it. */
-  delete(chainId: Digest): void {
-    this.#db.run('DELETE FROM layers WHERE chain_id = ?', chainId);
-    this.#layers.delete(chainId);
+  /**
+   * Deletes the rows of layers, topmost first. Throws conflict, and deletes none, when another layer or an image is on one of
+   * them. What is returned is to be called when the transaction is over: until then the layers are still known here.
+   */
+  delete(chainIds: readonly Digest[]): () => void {
+    this.#db.transaction(() => {
+      for (const chainId of chainIds) this.#delete(chainId);
+    });
+    return () => {
+      for (const chainId of chainIds) this.#layers.delete(chainId);
+    };
+  }
+
+  #delete(chainId: Digest): void {
+    try {
+      this.#db.run('DELETE FROM layers WHERE chain_id = ?', chainId);
+    } catch (cause) {
+      if (isForeignKeyViolation(cause)) throw conflict(`layer ${chainId} is in use`, { object: chainId, cause });
+      throw cause;
+    }
   }
 }

@@ -10,7 +10,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { chownSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { conflict, invalidParameter, notFound, systemError } from '../errors.ts';
+import { invalidParameter, notFound, systemError } from '../errors.ts';
 import type { Database } from '../store/database.ts';
 import { chainIdOf } from './digest.ts';
 import type { ImplicitDirectory } from './directories.ts';
@@ -18,6 +18,7 @@ import type { Digest, LayerInfo, RootDescription, StorageDriver } from './driver
 import { makeInitLayer } from './init-layer.ts';
 import { type LayerRecord, LayerTable } from './layer-table.ts';
 import { lookUp } from './lookup.ts';
+import { packDirectory, type PackOptions } from './pack.ts';
 import { discardTree, removeTree } from './remove.ts';
 import { replayedSize, replayTar } from './tar-record.ts';
 import { fromByteString } from './tar/entry.ts';
@@ -94,19 +95,30 @@ export class Overlay2Driver implements StorageDriver {
     return replayedSize(this.#parts(this.#existing(chainId)).record);
   }
 
-  async removeLayer(chainId: Digest): Promise<void> {
-    const layer = this.#table.get(chainId);
-    if (!layer) return;
-    for (const other of this.#table.all()) {
-      if (other.parent === chainId)
-        throw conflict(`layer ${chainId} is the parent of ${other.chainId}`, { object: chainId });
-    }
-    // The row goes first: a directory without a row is swept at the next start, a row without a directory would be a
+  forgetLayers(chainIds: readonly Digest[]): () => Promise<void> {
+    const layers = chainIds.flatMap((chainId) => this.#table.get(chainId) ?? []);
+    // The rows go first: a directory without a row is swept at the next start, a row without a directory would be a
     // lie.
-    this.#table.delete(chainId);
-    const temporary = this.#temporary();
-    renameSync(`${this.#layers}/${layer.dir}`, temporary);
-    await removeTree(temporary);
+    const forget = this.#table.delete(layers.map(({ chainId }) => chainId));
+    return async () => {
+      forget();
+      const removals = layers.map(({ dir }) => {
+        const temporary = this.#temporary();
+        renameSync(`${this.#layers}/${dir}`, temporary);
+        return removeTree(temporary);
+      });
+      await Promise.all(removals);
+    };
+  }
+
+  async commitRoot(
+    id: string,
+    topLayer: Digest | null,
+    owner?: PackOptions['owner'],
+  ): Promise<LayerInfo | undefined> {
+    const { upperDir } = this.root(id, topLayer);
+    if (readdirSync(upperDir).length === 0) return undefined;
+    return this.unpack(topLayer, packDirectory(upperDir, { whiteouts: 'overlay', ...(owner ? { owner } : {}) }));
   }
 
   createRoot(id: string, topLayer: Digest | null, owner: { uid: number; gid: number }): RootDescription {

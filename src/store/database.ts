@@ -98,6 +98,11 @@ export function isUniqueViolation(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && (error.errcode === 2067 || error.errcode === 1555);
 }
 
+/** True for SQLite's answer when a row that goes is still referred to (SQLITE_CONSTRAINT_FOREIGNKEY, _TRIGGER). */
+export function isForeignKeyViolation(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (error.errcode === 787 || error.errcode === 1811);
+}
+
 export function openDatabase(path: string): Database {
   return new Database(path);
 }

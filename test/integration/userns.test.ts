@@ -37,6 +37,14 @@ it('shows binds with the ids of the container', async () => {
   if (!subject.isDockerd) expect(statSync(path.join(directory, 'made')).uid).toBe(0);
 });
 
+it('commits files with the ids that the container has seen', async () => {
+  await subject.output('run', '--name', 'committed', 'busybox', 'sh', '-c', 'touch /root-owned /other && chown 33:34 /other');
+  await subject.output('commit', 'committed', 'committed:1');
+  expect(await subject.output('run', '--rm', 'committed:1', 'stat', '-c', '%u:%g', '/root-owned', '/other')).toBe('0:0\n33:34');
+  await subject.output('rm', 'committed');
+  await subject.output('rmi', 'committed:1');
+});
+
 it('maps nothing with --userns host', async () => {
   const id = await subject.output('run', '-d', '--userns', 'host', 'busybox', 'sleep', '1000');
   const pid = Number(await subject.inspect(id, '{{.State.Pid}}'));

@@ -4,6 +4,7 @@ import { invalidParameter, notFound } from '../../errors.ts';
 import { answerFor } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { ClientGone } from '../http/http-error.ts';
+import { platformParameter } from '../platform.ts';
 import type { Logger } from '../../engine/logger.ts';
 import { get, post } from '../router.ts';
 import type { Route } from '../router.ts';
@@ -19,16 +20,16 @@ export function imageArchiveRoutes({ images }: Engine, logger: Logger): Route[] 
 
 /** Failures are part of the stream, as Docker has it: progress may have been told already. */
 async function load(images: ImageEndpoints, exchange: Exchange, logger: Logger): Promise<void> {
-  const quiet = exchange.query.boolOr('quiet', true);
-  const records = images.service.load(exchange.request.body)[Symbol.asyncIterator]();
+  const { query, request, version } = exchange;
+  const quiet = query.boolOr('quiet', true);
+  const platform = version >= 48 ? platformParameter(query.get('platform')) : undefined;
+  const records = images.service.load(request.body, { quiet, ...(platform ? { platform } : {}) })[Symbol.asyncIterator]();
   try {
     for (;;) {
       const next = await records.next();
       if (next.done === true) break;
-      // Progress bars are for people: "quiet" keeps the names of what was loaded.
-      if (quiet && 'progressDetail' in next.value) continue;
       if (!exchange.response.started) exchange.startJson();
-      await exchange.record(next.value);
+      await exchange.progress(next.value);
     }
     if (!exchange.response.started) exchange.startJson();
   } catch (error) {
@@ -37,15 +38,16 @@ async function load(images: ImageEndpoints, exchange: Exchange, logger: Logger):
     const { message, expected } = answerFor(error);
     if (!expected) logger.error('load images', { error });
     if (!exchange.response.started) exchange.startJson();
-    await exchange.record({ errorDetail: { message }, error: message });
+    await exchange.progress({ errorDetail: { message }, error: message });
   }
 }
 
 async function save(images: ImageEndpoints, exchange: Exchange, names: readonly string[]): Promise<void> {
-  if (names.length === 0 || names.some((name) => name === '')) {
+  if (names.length === 0) {
     throw invalidParameter('no image given: name at least one to save');
   }
-  const archive = await images.service.save(names);
+  const platform = exchange.version >= 48 ? platformParameter(exchange.query.get('platform')) : undefined;
+  const archive = images.service.save(names, platform);
   exchange.response.start(200, { 'Content-Type': 'application/x-tar' });
   await exchange.stream(archive, (chunk) => chunk);
 }
@@ -69,7 +71,7 @@ async function create(images: ImageEndpoints, exchange: Exchange): Promise<void>
     platform: exchange.version >= 32 ? query.get('platform') : '',
   });
   exchange.startJson();
-  await exchange.record({ status: id });
+  await exchange.progress({ status: id });
 }
 
 /** Says what to do instead: this is what `docker run` shows for an image that is not here. */

@@ -1,11 +1,11 @@
 /** Ping, version, information, events, disk usage. */
-import type { Engine } from '../../engine/engine.ts';
+import type { Engine, UsageKind } from '../../engine/engine.ts';
 import { invalidParameter, notImplemented } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseFilters } from '../filters.ts';
 import { get, head, post } from '../router.ts';
 import type { Route } from '../router.ts';
-import { gateInfo } from '../version-gates.ts';
+import { gateDiskUsage, gateInfo } from '../version-gates.ts';
 
 const pingHeaders = {
   'Cache-Control': 'no-cache, no-store, must-revalidate',
@@ -56,29 +56,14 @@ function time(text: string): number | undefined {
   return milliseconds / 1000;
 }
 
-async function diskUsage(engine: Engine, exchange: Exchange): Promise<void> {
-  const { query, version } = exchange;
-  const types = query.all('type');
-  for (const type of types) {
-    if (!['container', 'image', 'volume', 'build-cache'].includes(type)) {
-      throw invalidParameter(`unknown object type: ${type}`);
-    }
-  }
-  const wanted = (type: string): boolean => version < 42 || types.length === 0 || types.includes(type);
-  const usage: Record<string, unknown> = {};
-  if (wanted('image')) {
-    const images = await engine.images.list({ all: false, digests: true, filters: {} });
-    usage['LayersSize'] = engine.images.service.list().reduce((sum, image) => sum + image.size, 0);
-    usage['Images'] = images;
-  }
-  if (wanted('container')) {
-    usage['Containers'] = await engine.containers.list({ all: true, limit: 0, size: true, filters: {} });
-  }
-  if (wanted('volume')) usage['Volumes'] = volumesOf(await engine.volumes.list({}));
-  if (wanted('build-cache')) usage['BuildCache'] = [];
-  exchange.json(200, version < 42 ? { ...usage, BuilderSize: 0 } : usage);
-}
+const usageKinds: readonly UsageKind[] = ['container', 'image', 'volume', 'build-cache'];
 
-function volumesOf(list: object): unknown {
-  return 'Volumes' in list ? list.Volumes : [];
+async function diskUsage({ system }: Engine, exchange: Exchange): Promise<void> {
+  const { query, version } = exchange;
+  const asked = version < 42 ? [] : query.all('type');
+  for (const type of asked) {
+    if (!usageKinds.some((kind) => kind === type)) throw invalidParameter(`unknown object type: ${type}`);
+  }
+  const kinds = usageKinds.filter((kind) => asked.length === 0 || asked.includes(kind));
+  exchange.json(200, gateDiskUsage(await system.diskUsage(new Set(kinds)), version));
 }

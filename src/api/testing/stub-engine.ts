@@ -54,6 +54,7 @@ export function stubEngine(overrides: Overrides = {}): Engine {
       version: () => ({ Version: '0.1.0', ApiVersion: '1.51', MinAPIVersion: '1.24', Os: 'linux', Arch: 'amd64' }),
       info: async () => ({ ID: 'stub', Name: 'stub', SecurityOptions: ['name=seccomp,profile=builtin'] }),
       events: async () => (async function* () {})(),
+      diskUsage: async () => ({ LayersSize: 0, Images: [], Containers: [], Volumes: [], BuildCache: [] }),
       ...overrides.system,
     },
     volumes: {
@@ -122,7 +123,8 @@ function stubContainers(): ContainerService {
 function stubImages(service: Partial<ImageService>): ImageEndpoints {
   return {
     service: {
-      get: unknown, list: () => [], load: unknown, save: unknown, import: unknown, tag: unknown, remove: unknown,
+      get: unknown, list: () => [], children: () => [], load: unknown, save: unknown, import: unknown, commit: unknown,
+      tag: () => undefined, remove: unknown,
       ...service,
     },
     list: async () => [{ Id: `sha256:${'ab'.repeat(32)}`, RepoTags: ['stub:latest'], RepoDigests: [], Size: 1234 }],
@@ -131,6 +133,7 @@ function stubImages(service: Partial<ImageService>): ImageEndpoints {
     },
     history: unknown,
     remove: unknown,
-    tag: async () => undefined,
+    prune: unknown,
+    commit: unknown,
   };
 }

@@ -1,0 +1,52 @@
+/** What the operations on images share, and how they tell what they have done. */
+import type { Digest } from '../storage/digest.ts';
+import type { StorageDriver } from '../storage/driver.ts';
+import type { ImageTable } from './image-table.ts';
+import type { LayerKeeper } from './layer-keeper.ts';
+import { familiar, type Reference } from './reference.ts';
+import type { ImageAction, ImageConfigJson, ImageListener } from './service.ts';
+
+export interface ImageContext {
+  readonly storage: StorageDriver;
+  readonly images: ImageTable;
+  readonly keeper: LayerKeeper;
+  readonly listener: ImageListener;
+  /** Where archives are put aside. */
+  readonly temporaryRoot: string;
+}
+
+/** Now, in RFC 3339 with microseconds: images made one after the other are in order. */
+export function timestamp(): string {
+  const microseconds = Math.round((performance.timeOrigin + performance.now()) * 1000);
+  return new Date(microseconds / 1000).toISOString().replace('Z', `${String(microseconds % 1000).padStart(3, '0')}Z`);
+}
+
+/** Tells of an image that is there; one that has just been deleted has no labels any more. */
+export function tell(context: ImageContext, action: ImageAction, id: Digest, name: string = id): void {
+  const labels = context.images.get(id)?.config.config?.['Labels'] as Record<string, string> | null | undefined;
+  context.listener(action, id, { ...labels, name });
+}
+
+/** An image that was made here, with its name, in one transaction. */
+export function addImage(
+  context: ImageContext,
+  image: { id: Digest; config: ImageConfigJson; topLayer: Digest | null; parent: Digest | null; lastTagTime: string },
+  bytes: Uint8Array,
+  reference: Reference | undefined,
+): void {
+  const { images } = context;
+  images.transaction(() => {
+    if (!images.get(image.id)) images.add(image, bytes);
+    if (reference) nameImage(context, reference, image.id);
+  });
+}
+
+/** Gives an image a name, as `docker tag` does. */
+export function nameImage({ images }: ImageContext, reference: Reference, id: Digest): void {
+  images.tag(reference, id);
+  images.setLastTagTime(id, timestamp());
+}
+
+export function tellTag(context: ImageContext, reference: Reference, id: Digest): void {
+  tell(context, 'tag', id, familiar(reference));
+}
