@@ -5,6 +5,7 @@ import type { Digest } from '../storage/driver.ts';
 import type { ContainerState } from './container-state.ts';
 import type { ContainerConfig, HostConfig } from './docker-types.ts';
 import type { ContainerExec } from './container-exec.ts';
+import type { Health } from './health/health.ts';
 import type { LaunchSpec } from './launch-request.ts';
 import { RootViews } from './files/root-views.ts';
 import type { ResolvedMount } from './spec/mounts.ts';
@@ -26,6 +27,8 @@ export interface ContainerRecord {
   /** Resolved at create; inspect shows them without their details. */
   readonly mounts: readonly ResolvedMount[];
   restartCount: number;
+  /** Of a container with a health check that has run. */
+  health?: Health;
   /** A person stopped or signalled it: `unless-stopped` does not bring it back, not even when the daemon starts. */
   manuallyStopped: boolean;
   /** A commit has frozen it, and is to thaw it. */
@@ -55,6 +58,8 @@ export class Container {
   removing = false;
   /** Cancels the delay of the restart policy. */
   cancelRestart: (() => void) | undefined;
+  /** Ends its health checks; there while they run. */
+  stopHealth: (() => void) | undefined;
   /** Its next exit is final, whatever its restart policy says. */
   exitOnNext = false;
   /** `docker restart` is between stop and start: `--rm` does not take effect. */

@@ -53,7 +53,7 @@ export async function startExec(context: EngineContext, exec: ContainerExec, opt
   const container = context.registry.get(exec.containerId);
   requireRunning(container);
   if (options.detach) {
-    await run(context, container, exec, options);
+    await runExec(context, container, exec, options);
     return null;
   }
   const tty = exec.config.Tty ?? false;
@@ -72,7 +72,7 @@ export async function startExec(context: EngineContext, exec: ContainerExec, opt
 /** The shim serves the client itself; closes `client`. */
 async function runDirect(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart, client: number): Promise<void> {
   try {
-    await run(context, container, exec, options, client);
+    await runExec(context, container, exec, options, client);
   } catch (error) {
     tell(client, failureText(exec, error));
   } finally {
@@ -99,7 +99,7 @@ async function runRelayed(context: EngineContext, container: Container, exec: Co
   const tty = exec.config.Tty ?? false;
   let process: ExecProcess;
   try {
-    process = await run(context, container, exec, options);
+    process = await runExec(context, container, exec, options);
   } catch (error) {
     client.end(failureText(exec, error));
     return;
@@ -116,7 +116,8 @@ async function runRelayed(context: EngineContext, container: Container, exec: Co
   });
 }
 
-async function run(
+/** Runs a created exec once; settles when its process runs. `client` is a descriptor that the shim serves itself. */
+export async function runExec(
   context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart, client?: number,
 ): Promise<ExecProcess> {
   if (exec.state.status === 'exited') throw conflict(`exec command ${exec.id} has already run`);

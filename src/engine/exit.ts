@@ -3,6 +3,7 @@ import type { ExitRecord } from '../runtime/shim.ts';
 import type { Container } from './container.ts';
 import { isAlive, zeroTime } from './container-state.ts';
 import type { EngineContext } from './context.ts';
+import { stopMonitor } from './health/monitor.ts';
 import { wakeFollowers } from './log-reader.ts';
 import { containerPaths } from './paths.ts';
 import { nextRestart } from './restart-policy.ts';
@@ -14,6 +15,7 @@ import { parseTime } from './timestamps.ts';
  */
 export function recordExit(context: EngineContext, container: Container, exit: ExitRecord): number | undefined {
   const { record } = container;
+  stopMonitor(container);
   const startedAt = isAlive(record.state) ? record.state.startedAt : zeroTime;
   const duration = seconds(startedAt, exit.finishedAt);
   const delay = container.removing || container.exitOnNext ? undefined : nextRestart(record, exit.exitCode, duration);

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Container } from './container.ts';
 import { dockerState, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
+import { shownHealth } from './health/health.ts';
 import { networkId } from './network-id.ts';
 import { containerPaths } from './paths.ts';
 import { parseMode } from './spec/modes.ts';
@@ -17,7 +18,7 @@ export function inspectContainer(context: EngineContext, container: Container, w
     Created: record.created,
     Path: path,
     Args: args,
-    State: dockerState(record.state, container.removing),
+    State: { ...dockerState(record.state, container.removing), ...(record.health ? { Health: shownHealth(record.health) } : {}) },
     Image: record.imageId,
     ...files(context, container),
     Name: `/${record.name}`,

@@ -99,7 +99,7 @@ function matches(container: Container, filters: Filters): boolean {
     && (filters['label'] ?? []).every((label) => matchesLabel(record.config.Labels ?? {}, label))
     && any('status', (status) => statusOf(container) === status)
     && any('exited', (code) => !isAlive(container.state) && container.state.status !== 'created' && exitCodeOf(container.state) === Number(code))
-    && any('health', (health) => health === 'none')
+    && any('health', (health) => health === (record.health?.status ?? 'none'))
     && any('is-task', (value) => value === 'false' || value === '0')
     && any('volume', (volume) => record.mounts.some((mount) => mount.Name === volume || mount.Destination === volume || mount.Source === volume))
     && any('network', (network) => networkName(container) === network)
@@ -164,13 +164,18 @@ function commandText(argv: readonly string[]): string {
   return argv.map((arg, index) => (index > 0 && arg.includes(' ') ? `'${arg}'` : arg)).join(' ');
 }
 
+function healthText({ record }: Container): string {
+  const status = record.health?.status;
+  return status === undefined ? '' : ` (${status === 'starting' ? 'health: starting' : status})`;
+}
+
 /** `Up 3 minutes`, `Exited (0) 2 hours ago`, as Docker words them. */
 function statusText(container: Container): string {
   const { state } = container;
   const ago = (text: string) => humanDuration(Date.now() - Number((parseTime(text) ?? 0n) / 1_000_000n));
   if (container.removing) return 'Removal In Progress';
   switch (state.status) {
-    case 'running': return `Up ${ago(state.startedAt)}`;
+    case 'running': return `Up ${ago(state.startedAt)}${healthText(container)}`;
     case 'paused': return `Up ${ago(state.startedAt)} (Paused)`;
     case 'restarting': return `Restarting (${state.exitCode}) ${ago(state.finishedAt)} ago`;
     case 'dead': return 'Dead';

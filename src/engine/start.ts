@@ -10,6 +10,7 @@ import { endedOf, exitCodeOf, isAlive, zeroTime } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { recordExit } from './exit.ts';
 import { releaseAbandoned } from './abandoned.ts';
+import { beginMonitor } from './health/monitor.ts';
 import { buildLaunchRequest } from './launch-request.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { containerPaths } from './paths.ts';
@@ -98,6 +99,7 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
   const paused = record.state.status === 'paused';
   record.state = { status: paused ? 'paused' : 'running', pid: shim.pid, startedAt, finishedAt: isAlive(record.state) ? zeroTime : finishedAt };
   container.shim = shim;
+  beginMonitor(context, container);
   // It runs, whether or not the disk takes it: a daemon that finds the shim later knows as much.
   context.registry.saveIfPossible(container);
   container.exitHandled = shim.exited.then(async (exit) => {

@@ -5,6 +5,7 @@ import { parseSignal } from '../linux/signals.ts';
 import type { Container } from './container.ts';
 import { type ContainerState, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
+import { resumeMonitor, stopMonitor } from './health/monitor.ts';
 import { cgroupLayout } from './launch-request.ts';
 
 const sigkill = 9;
@@ -107,6 +108,7 @@ export async function pauseContainer(context: EngineContext, container: Containe
   if (state.status !== 'running') throw notRunning(container);
   freeze(context, container);
   container.record.state = { ...state, status: 'paused' };
+  stopMonitor(container);
   context.registry.saveIfPossible(container);
   context.events.publish('container', 'pause', container.id, container.eventAttributes());
 }
@@ -121,6 +123,7 @@ export async function unpauseContainer(context: EngineContext, container: Contai
 function unpause(context: EngineContext, container: Container, state: Extract<ContainerState, { status: 'paused' }>): void {
   thaw(context, container);
   container.record.state = { ...state, status: 'running' };
+  resumeMonitor(context, container);
   context.registry.saveIfPossible(container);
   context.events.publish('container', 'unpause', container.id, container.eventAttributes());
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { parseGoDuration, secondsAndNanoseconds } from './go-duration.ts';
+import { formatGoDuration, parseGoDuration, secondsAndNanoseconds } from './go-duration.ts';
 
 test.each<[string, bigint | undefined]>([
   ['0', 0n],
@@ -23,4 +23,12 @@ test.each<[string, bigint | undefined]>([
 test('a negative time has nanoseconds that count upwards', () => {
   expect(secondsAndNanoseconds(-1_500_000_000n)).toEqual({ secs: -2, nanosecs: 500_000_000 });
   expect(secondsAndNanoseconds(1n)).toEqual({ secs: 0, nanosecs: 1 });
+});
+
+test('durations are written as Go writes them', () => {
+  const written = [[0n, '0s'], [1n, '1ns'], [1_500n, '1.5µs'], [100_000_000n, '100ms'], [1_000_000_000n, '1s'], [1_500_000_000n, '1.5s']] as const;
+  for (const [value, text] of written) expect(formatGoDuration(value)).toBe(text);
+  expect(formatGoDuration(90_000_000_000n)).toBe('1m30s');
+  expect(formatGoDuration(3_600_000_000_000n)).toBe('1h0m0s');
+  expect(formatGoDuration(-2_000_000n)).toBe('-2ms');
 });

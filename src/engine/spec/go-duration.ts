@@ -30,3 +30,22 @@ export function secondsAndNanoseconds(nanoseconds: bigint): { secs: number; nano
   const rest = ((nanoseconds % second) + second) % second;
   return { secs: Number((nanoseconds - rest) / second), nanosecs: Number(rest) };
 }
+
+/** As Go's Duration prints it: `1h2m3.5s`, `100ms`, `0s`. */
+export function formatGoDuration(nanoseconds: bigint): string {
+  if (nanoseconds < 0n) return `-${formatGoDuration(-nanoseconds)}`;
+  if (nanoseconds === 0n) return '0s';
+  for (const [unit, next] of [['ns', 'µs'], ['µs', 'ms'], ['ms', 's']] as const) {
+    if (nanoseconds < (unitNanoseconds[next] ?? 0n)) return `${decimal(nanoseconds, unitNanoseconds[unit] ?? 1n)}${unit}`;
+  }
+  const [hour, minute, second] = [3_600_000_000_000n, 60_000_000_000n, 1_000_000_000n];
+  const hours = nanoseconds >= hour ? `${nanoseconds / hour}h` : '';
+  const minutes = nanoseconds >= minute ? `${(nanoseconds % hour) / minute}m` : '';
+  return `${hours}${minutes}${decimal(nanoseconds % minute, second)}s`;
+}
+
+function decimal(nanoseconds: bigint, unit: bigint): string {
+  const digits = unit.toString().length - 1;
+  const fraction = (nanoseconds % unit).toString().padStart(digits, '0').replace(/0+$/, '');
+  return `${nanoseconds / unit}${digits === 0 || fraction === '' ? '' : `.${fraction}`}`;
+}
