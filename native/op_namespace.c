@@ -95,9 +95,7 @@ int do_sync(struct runner *run, const struct op_sync *op)
   (void)op;
   if (run->section != SECTION_INIT)
     return -EINVAL;
-  char word = STATUS_SYNC;
-  if (send(run->status, &word, 1, MSG_NOSIGNAL) != 1)
-    return -errno;
+  char word = 0;
   ssize_t got;
   do
     got = recv(run->status, &word, 1, 0);
@@ -119,59 +117,6 @@ int do_session_keyring(struct runner *run, const struct op_session_keyring *op)
   enum { JOIN_SESSION_KEYRING = 1 };
   int error = result(syscall(SYS_keyctl, JOIN_SESSION_KEYRING, op->value));
   return error == -ENOSYS || error == -EPERM ? 0 : about(run, op->value, error);
-}
-
-/* rtnetlink(7): messages are 4-byte aligned, each with this header. */
-struct netlink_header {
-  uint32_t length;
-  uint16_t type, flags;
-  uint32_t sequence, port;
-};
-enum { NETLINK_FAMILY_ROUTE = 0, NETLINK_ERROR = 2, NETLINK_FLAG_ACK = 4 };
-
-/* Waits for the acknowledgement of one message, past what else may come before it. */
-static int netlink_acknowledged(int fd, uint32_t sequence)
-{
-  struct {
-    struct netlink_header header;
-    int32_t error;
-    char rest[4096];
-  } answer;
-  for (;;) {
-    ssize_t size = recv(fd, &answer, sizeof answer, 0);
-    if (size < 0 && errno == EINTR)
-      continue;
-    if (size < 0)
-      return -errno;
-    if ((size_t)size < offsetof(typeof(answer), rest))
-      return -EBADMSG;
-    if (answer.header.type == NETLINK_ERROR && answer.header.sequence == sequence)
-      return answer.error;
-  }
-}
-
-int do_netlink(struct runner *run, const struct op_netlink *op)
-{
-  CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_FAMILY_ROUTE);
-  if (fd < 0)
-    return -errno;
-  struct reader r = { op->messages.data, op->messages.data + op->messages.size };
-  while (reader_left(&r) > 0) {
-    struct netlink_header header;
-    const uint8_t *message = r.at;
-    if (!take_raw(&r, &header, sizeof header) || header.length < sizeof header || reader_left(&r) < header.length - sizeof header)
-      return about(run, "netlink message", -EBADMSG);
-    size_t padded = (header.length + 3u) & ~3u;
-    r.at = padded < (size_t)(r.end - message) ? message + padded : r.end;
-    if ((header.flags & NETLINK_FLAG_ACK) == 0)
-      return about(run, "netlink message", -EBADMSG);
-    if (send(fd, message, header.length, 0) < 0)
-      return about(run, "netlink", -errno);
-    int error = netlink_acknowledged(fd, header.sequence);
-    if (error < 0)
-      return about(run, "netlink", error);
-  }
-  return 0;
 }
 
 static int slot_put(struct runner *run, uint32_t slot, int fd)

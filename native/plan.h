@@ -56,7 +56,7 @@ struct runner {
 };
 
 /* What the first process tells the shim on the status socket, with descriptors beside it. */
-enum { STATUS_SYNC = 'S', STATUS_PIPES = 'P', STATUS_TERMINAL = 'T', STATUS_GO = 'G' };
+enum { STATUS_PIPES = 'P', STATUS_TERMINAL = 'T', STATUS_GO = 'G' };
 
 void runner_init(struct runner *run);
 /* Closes what it holds. */

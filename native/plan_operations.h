@@ -333,12 +333,22 @@ static inline bool decode_op_sync(struct reader *r, struct op_sync *v)
 }
 
 struct op_netlink {
+  uint32_t family;
   struct bytes messages;
+  struct strings links;
+  struct u32s link_offsets;
+  uint32_t pid_offset;
+  uint32_t optional;
 };
 
 static inline bool decode_op_netlink(struct reader *r, struct op_netlink *v)
 {
-  return take_bytes(r, &v->messages)
+  return take_u32(r, &v->family)
+      && take_bytes(r, &v->messages)
+      && take_strings(r, &v->links)
+      && take_u32s(r, &v->link_offsets)
+      && take_u32(r, &v->pid_offset)
+      && take_u32(r, &v->optional)
       && r->at == r->end;
 }
 

@@ -24,6 +24,7 @@ struct process *process_find(const char *id)
 
 static void on_exit(struct source *source, uint32_t events);
 static void check_all_over(void);
+static void run_host_section(struct process *p);
 static void on_status(struct source *source, uint32_t events);
 
 static struct process *process_new(const struct process_request *request)
@@ -252,9 +253,11 @@ void process_start(const struct process_request *request)
   }
   watch(&p->pidfd, EPOLLIN);
   watch(&p->status, EPOLLIN);
+  if (p->host.count > 0)
+    run_host_section(p);
 }
 
-/* The new process waits for the host section; its first failure ends the start. */
+/* While the new process sets itself up, or waits for it; the first failure ends the start. */
 static void run_host_section(struct process *p)
 {
   static struct runner run;
@@ -329,9 +332,7 @@ static void on_status(struct source *source, uint32_t events)
     count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     memcpy(fds, CMSG_DATA(rights), count * sizeof(int));
   }
-  if (word == STATUS_SYNC)
-    run_host_section(p);
-  else if (count > 0)
+  if (count > 0)
     relay_begin(p, fds, count, word == STATUS_TERMINAL);
 }
 

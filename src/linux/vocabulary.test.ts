@@ -6,7 +6,6 @@ import {
 } from './capabilities.ts';
 import { errno, errnoName, errnoNumber, errnoText } from './errno.ts';
 import { namespaceFlags, namespacePath } from './namespaces.ts';
-import { encodeNetlink, loopbackUp, netlink } from './netlink.ts';
 import { RLIM_INFINITY, rlimitNumber, rlimitOfUlimit, rlimitValue } from './rlimits.ts';
 import { parseSignal, signalName } from './signals.ts';
 
@@ -81,21 +80,4 @@ test('limits', () => {
 test('namespaces', () => {
   expect(namespaceFlags(['pid', 'mount', 'network'])).toBe(0x60020000);
   expect(namespacePath(42, 'network')).toBe('/proc/42/ns/net');
-});
-
-test('a netlink message sets loopback up', () => {
-  const bytes = encodeNetlink([loopbackUp()]);
-  const header = [32, 0, 0, 0, 16, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0];
-  expect([...bytes]).toEqual([...header, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
-});
-
-test('netlink attributes are padded and nest', () => {
-  const message = { type: netlink.RTM_NEWLINK, body: new Uint8Array(16) };
-  const bytes = encodeNetlink([
-    { ...message, attributes: [{ type: 3, value: 'eth0' }, { type: 18, value: [{ type: 1, value: 7 }] }] },
-    message,
-  ]);
-  expect(bytes.length).toBe(32 + 12 + 12 + 32);
-  expect([...bytes.subarray(32, 56)]).toEqual([9, 0, 3, 0, 101, 116, 104, 48, 0, 0, 0, 0, 12, 0, 18, 0, 8, 0, 1, 0, 7, 0, 0, 0]);
-  expect(bytes[56 + 8]).toBe(2);
 });

@@ -1,7 +1,8 @@
 /** The part of a launch that the container's first process carries out, from its birth to execve. */
 import type { CgroupLayout } from '../../linux/cgroup/layout.ts';
 import { mountFlag, propagationFlag } from '../../linux/mount-flags.ts';
-import { encodeNetlink, loopbackUp } from '../../linux/netlink.ts';
+import { encodeNetlink, netlinkFamily } from '../../linux/netlink/message.ts';
+import { loopbackUp } from '../../linux/netlink/route.ts';
 import type { OciConfig, OciProcess } from '../oci.ts';
 import type { Operation } from '../plan/operations.ts';
 import { compileDevices } from './devices.ts';
@@ -12,7 +13,9 @@ import { compilePrivileges, compileRlimits } from './privileges.ts';
 import { rootPath } from './root.ts';
 import { compileSysctls } from './sysctls.ts';
 
-const loopbackMessages = encodeNetlink([loopbackUp()]);
+const loopback = op('netlink', 'the loopback interface is up', {
+  family: netlinkFamily.route, messages: encodeNetlink([loopbackUp()]), links: [], linkOffsets: [], pidOffset: 0, optional: 0,
+});
 
 /** The init's part. Host paths work until pivotRoot; targets in the root are resolved inside it. */
 export function compileInit(input: CompileInput, namespaces: Namespaces, mounts: readonly Operation[]): Operation[] {
@@ -43,9 +46,7 @@ export function compileInit(input: CompileInput, namespaces: Namespaces, mounts:
     ...protectPaths(config),
     op('pivotRoot', "from here on the host's files are out of reach", {}),
     ...compileNames(config, namespaces),
-    ...(namespaces.network.kind === 'new'
-      ? [op('netlink', 'the loopback interface is up', { messages: loopbackMessages })]
-      : []),
+    ...(namespaces.network.kind === 'new' ? [loopback] : []),
     ...(isRemapped(namespaces) ? [] : compileRlimits(process)),
     ...(process.terminal === true ? [] : [stdio(process)]),
     ...compilePrivileges(process, seccompProgram),

@@ -8,8 +8,8 @@
  *   ----                                    ------------------------------
  *   prepare: cgroup directories, overlay
  *   clone ───────────────────────────────►  init: join cgroups, mounts, pivotRoot, privileges …
- *   host: id maps                ◄───────── `sync` (the init waits for the host section; left out when it is empty)
- *                                ─────────► … execve
+ *   host: id maps, interfaces ───────────►  `sync` (where the init waits for the host section)
+ *                                           … execve
  *   (waits for the exit)
  *   release: unmount, remove cgroups
  *
@@ -83,10 +83,18 @@ export const operations = {
   enter: { code: 22, fields: { flags: 'u64' } },
   /** unshare(2). */
   unshare: { code: 23, fields: { flags: 'u64' } },
-  /** The init tells the shim that it is here, and waits until the host section has been executed. */
+  /** The init waits until the host section has been executed, which begins as soon as the init exists. */
   sync: { code: 24, fields: {} },
-  /** Sends rtnetlink messages on one NETLINK_ROUTE socket and reads an acknowledgement for each. */
-  netlink: { code: 25, fields: { messages: 'bytes' } },
+  /**
+   * Sends the messages to a netlink socket of `family` (NETLINK_*) in the network namespace of the moment, each with its
+   * acknowledgement, or as one batch where they are framed as one (nfnetlink). Before that the index of the interface `links[i]` is
+   * written at `linkOffsets[i]` of the messages, and, in the host section, the new process's pid at `pidOffset` (0: nowhere).
+   * `optional`: what is refused is left so; for release, where others may have removed it.
+   */
+  netlink: {
+    code: 25,
+    fields: { family: 'u32', messages: 'bytes', links: 'strings', linkOffsets: 'u32s', pidOffset: 'u32', optional: 'u32' },
+  },
   /** setsid(2). */
   setsid: { code: 26, fields: {} },
   /** keyctl(KEYCTL_JOIN_SESSION_KEYRING); ENOSYS and EPERM are right (the kernel or a filter may not have it). */

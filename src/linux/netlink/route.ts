@@ -1,0 +1,187 @@
+/** rtnetlink(7): interfaces, addresses and routes, as messages. */
+import { encodeAttributes, messageFlag, type NetlinkAttribute, type NetlinkMessage } from './message.ts';
+
+/** linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if.h. */
+export const rtnetlink = {
+  RTM_NEWLINK: 16, RTM_DELLINK: 17, RTM_GETLINK: 18, RTM_SETLINK: 19,
+  RTM_NEWADDR: 20, RTM_DELADDR: 21, RTM_GETADDR: 22,
+  RTM_NEWROUTE: 24, RTM_DELROUTE: 25, RTM_GETROUTE: 26,
+  RTM_NEWQDISC: 36,
+  IFF_UP: 0x1, IFF_NOARP: 0x80,
+  IFLA_ADDRESS: 1, IFLA_IFNAME: 3, IFLA_MTU: 4, IFLA_LINK: 5, IFLA_MASTER: 10, IFLA_PROTINFO: 12, IFLA_LINKINFO: 18, IFLA_NET_NS_PID: 19,
+  IFLA_AF_SPEC: 26,
+  IFLA_INFO_KIND: 1, IFLA_INFO_DATA: 2,
+  VETH_INFO_PEER: 1,
+  IFLA_BRPORT_MODE: 4, IFLA_BRPORT_ISOLATED: 33,
+  IFLA_MACVLAN_MODE: 1, IFLA_IPVLAN_MODE: 1, IFLA_IPVLAN_FLAGS: 2, IFLA_VLAN_ID: 1,
+  IFA_ADDRESS: 1, IFA_LOCAL: 2, IFA_BROADCAST: 4, IFA_FLAGS: 8, IFA_F_NODAD: 0x02,
+  RTA_DST: 1, RTA_OIF: 4, RTA_GATEWAY: 5, RTA_PRIORITY: 6,
+} as const;
+
+const { RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, IFF_UP } = rtnetlink;
+const { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } = messageFlag;
+
+export const addressFamily = { inet: 2, inet6: 10, bridge: 7 } as const;
+
+/** struct ifinfomsg: which interface, and the IFF_* bits to change in it and their new values. */
+export function interfaceMessage(index: number, flags = 0, change = 0, family = 0): Buffer {
+  const body = Buffer.alloc(16);
+  body.writeUInt8(family, 0);
+  body.writeInt32LE(index, 4);
+  body.writeUInt32LE(flags, 8);
+  body.writeUInt32LE(change, 12);
+  return body;
+}
+
+/** What a new interface begins with; undefined is the kernel's choice. */
+export interface LinkSettings {
+  readonly name: string;
+  readonly mac?: Uint8Array;
+  readonly mtu?: number;
+  readonly up?: boolean;
+  /** Index of the interface below or of the bridge it is a port of. */
+  readonly link?: number;
+  readonly master?: number;
+  /** Process in whose network namespace it is made. */
+  readonly namespacePid?: number;
+}
+
+function linkAttributes({ name, mac, mtu, link, master, namespacePid }: LinkSettings): NetlinkAttribute[] {
+  const numbers = [
+    [rtnetlink.IFLA_MTU, mtu], [rtnetlink.IFLA_LINK, link], [rtnetlink.IFLA_MASTER, master], [rtnetlink.IFLA_NET_NS_PID, namespacePid],
+  ] as const;
+  return [
+    { type: rtnetlink.IFLA_IFNAME, value: name },
+    ...(mac === undefined ? [] : [{ type: rtnetlink.IFLA_ADDRESS, value: mac }]),
+    ...numbers.flatMap(([type, value]) => (value === undefined ? [] : [{ type, value }])),
+  ];
+}
+
+const upFlags = (up: boolean | undefined) => (up === true ? IFF_UP : 0);
+
+/** A new interface of a kind: `bridge`, `macvlan`, `veth` … `data` are the kind's own attributes. */
+export function newLink(kind: string, settings: LinkSettings, data: NetlinkAttribute['value'] = []): NetlinkMessage {
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    body: interfaceMessage(0, upFlags(settings.up), upFlags(settings.up)),
+    attributes: [
+      ...linkAttributes(settings),
+      { type: rtnetlink.IFLA_LINKINFO, value: [{ type: rtnetlink.IFLA_INFO_KIND, value: kind }, { type: rtnetlink.IFLA_INFO_DATA, value: data }] },
+    ],
+  };
+}
+
+/** A pair of interfaces: what goes into one comes out of the other. */
+export function newVeth(settings: LinkSettings, peer: LinkSettings): NetlinkMessage {
+  const body = interfaceMessage(0, upFlags(peer.up), upFlags(peer.up));
+  // The peer's attribute holds a whole ifinfomsg before its attributes.
+  const value = Buffer.concat([body, encodeAttributes(linkAttributes(peer))]);
+  return newLink('veth', settings, [{ type: rtnetlink.VETH_INFO_PEER, value }]);
+}
+
+/** Changes an interface: by its index, or, where that is 0, by its name. */
+export function setLink(index: number, change: { readonly name?: string; readonly up?: boolean; readonly master?: number; readonly mtu?: number }): NetlinkMessage {
+  const attributes = [
+    [rtnetlink.IFLA_IFNAME, change.name], [rtnetlink.IFLA_MASTER, change.master], [rtnetlink.IFLA_MTU, change.mtu],
+  ] as const;
+  return {
+    type: RTM_SETLINK,
+    body: interfaceMessage(index, upFlags(change.up), change.up === undefined ? 0 : IFF_UP),
+    attributes: attributes.flatMap(([type, value]) => (value === undefined ? [] : [{ type, value }])),
+  };
+}
+
+/** What a port of a bridge does; `isolated`: it reaches only ports that are not (since Linux 4.18). */
+export function setBridgePort(index: number, port: { readonly isolated?: boolean; readonly hairpin?: boolean }): NetlinkMessage {
+  const bits = [[rtnetlink.IFLA_BRPORT_ISOLATED, port.isolated], [rtnetlink.IFLA_BRPORT_MODE, port.hairpin]] as const;
+  return {
+    type: RTM_SETLINK,
+    body: interfaceMessage(index, 0, 0, addressFamily.bridge),
+    attributes: [{
+      type: rtnetlink.IFLA_PROTINFO,
+      value: bits.flatMap(([type, value]) => (value === undefined ? [] : [{ type, value: Uint8Array.of(value ? 1 : 0) }])),
+    }],
+  };
+}
+
+/** By index, or, where that is 0, by name. */
+export function deleteLink(index: number, name?: string): NetlinkMessage {
+  return {
+    type: RTM_DELLINK,
+    body: interfaceMessage(index),
+    attributes: name === undefined ? [] : [{ type: rtnetlink.IFLA_IFNAME, value: name }],
+  };
+}
+
+/** An address with the length of its network's prefix. 4 or 16 bytes. */
+export interface Prefix {
+  readonly address: Uint8Array;
+  readonly length: number;
+}
+
+const familyOf = (address: Uint8Array) => (address.length === 4 ? addressFamily.inet : addressFamily.inet6);
+
+function addressMessage(type: number, flags: number, index: number, { address, length }: Prefix): NetlinkMessage {
+  const body = Buffer.alloc(8);
+  body.writeUInt8(familyOf(address), 0);
+  body.writeUInt8(length, 1);
+  body.writeUInt32LE(index, 4);
+  const isV6 = address.length === 16;
+  return {
+    type, flags, body,
+    attributes: [
+      { type: rtnetlink.IFA_LOCAL, value: address },
+      { type: rtnetlink.IFA_ADDRESS, value: address },
+      ...(isV6 ? [{ type: rtnetlink.IFA_FLAGS, value: rtnetlink.IFA_F_NODAD }] : [{ type: rtnetlink.IFA_BROADCAST, value: broadcastOf({ address, length }) }]),
+    ],
+  };
+}
+
+/** An address that is there already is right. Of IPv6 it is used at once: nobody else has been given it. */
+export const addAddress = (index: number, prefix: Prefix): NetlinkMessage => addressMessage(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, prefix);
+
+export const deleteAddress = (index: number, prefix: Prefix): NetlinkMessage => addressMessage(RTM_DELADDR, 0, index, prefix);
+
+/** The highest address of an IPv4 network. */
+export function broadcastOf({ address, length }: Prefix): Uint8Array {
+  const value = Buffer.from(address).readUInt32BE();
+  const host = length === 0 ? 0xffffffff : (2 ** (32 - length) - 1) >>> 0;
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE((value | host) >>> 0);
+  return bytes;
+}
+
+const mainTable = 254;
+const protocolBoot = 3;
+const scopeUniverse = 0;
+const scopeLink = 253;
+const typeUnicast = 1;
+
+/** A route by way of an interface; without a gateway its destination is on the link. Without a destination it is the default. */
+export interface Route {
+  readonly family: 4 | 6;
+  readonly index: number;
+  readonly destination?: Prefix;
+  readonly gateway?: Uint8Array;
+  readonly metric?: number;
+}
+
+export function addRoute({ family, index, destination, gateway, metric }: Route): NetlinkMessage {
+  const scope = gateway === undefined && family === 4 ? scopeLink : scopeUniverse;
+  const body = Buffer.alloc(12);
+  body.set([family === 4 ? addressFamily.inet : addressFamily.inet6, destination?.length ?? 0, 0, 0, mainTable, protocolBoot, scope, typeUnicast]);
+  const attributes: NetlinkAttribute[] = [
+    ...(destination === undefined ? [] : [{ type: rtnetlink.RTA_DST, value: destination.address }]),
+    ...(gateway === undefined ? [] : [{ type: rtnetlink.RTA_GATEWAY, value: gateway }]),
+    { type: rtnetlink.RTA_OIF, value: index },
+    ...(metric === undefined ? [] : [{ type: rtnetlink.RTA_PRIORITY, value: metric }]),
+  ];
+  return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL, body, attributes };
+}
+
+/** Loopback is the first interface of every network namespace. */
+const loopbackIndex = 1;
+
+/** Sets the loopback interface up; the kernel gives it 127.0.0.1/8 and ::1 then. */
+export const loopbackUp = (): NetlinkMessage => ({ type: RTM_NEWLINK, body: interfaceMessage(loopbackIndex, IFF_UP, IFF_UP) });
