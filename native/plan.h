@@ -76,6 +76,12 @@ int section_run(struct runner *run, const struct section *section, int32_t *inde
 /* Executes every operation, whatever fails: for release. */
 void section_run_all(struct runner *run, const struct section *section);
 
+/*
+ * Opens the cgroup (v2) that the process `pid` of a container has moved to, below the container's `own`; -errno, -ENOENT when it has
+ * stayed there.
+ */
+int open_cgroup_inside(const char *own, pid_t pid);
+
 /* Notes what a failure is about and passes it on. */
 static inline int about(struct runner *run, const char *object, int error)
 {

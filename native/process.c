@@ -137,6 +137,13 @@ static int clone_process(struct process *p, struct runner *run, const struct pla
     .cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
   };
   pid_t pid = (pid_t)syscall(SYS_NUMBER_clone3, &arguments, sizeof arguments);
+  if (pid < 0 && errno == EBUSY && cgroup >= 0 && run->container >= 0) {
+    /* The container has handed controllers down to cgroups of its own: its processes stand in those. */
+    CLOSE int inside = open_cgroup_inside(clone->cgroup, processes[0].pid);
+    arguments.cgroup = (uint64_t)inside;
+    pid = inside < 0 ? -1 : (pid_t)syscall(SYS_NUMBER_clone3, &arguments, sizeof arguments);
+    errno = inside < 0 ? EBUSY : errno;
+  }
   if (pid == 0)
     child_main(run, p->progress, &plan->init);
   int error = pid < 0 ? -errno : 0;

@@ -1,6 +1,8 @@
 /** Ending, freezing and signalling a container. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { conflict, notModified, systemError } from '../errors.ts';
+import { freeze, isFrozen, thaw as thawCgroup, type Freezer } from '../linux/cgroup/freezer.ts';
 import { parseSignal } from '../linux/signals.ts';
 import type { Container } from './container.ts';
 import { type ContainerState, isAlive } from './container-state.ts';
@@ -11,6 +13,8 @@ import { cgroupLayout } from './launch-request.ts';
 const sigkill = 9;
 /** Seconds between the stop signal and SIGKILL when nothing else is said. */
 const defaultStopTimeout = 10;
+/** Milliseconds; a process that waits for a dead disk does not stop. */
+const freezePatience = 10_000;
 
 export interface StopOptions {
   /** Seconds; -1 for ever. */
@@ -106,9 +110,21 @@ export async function pauseContainer(context: EngineContext, container: Containe
   if (state.status === 'paused') throw conflict(`Container ${container.id} is already paused`);
   if (state.status === 'restarting') throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
   if (state.status !== 'running') throw notRunning(container);
-  freeze(context, container);
+  const { freezer } = cgroupLayout(context, container);
+  freeze(freezer);
+  // At once: who kills it from now on must thaw it.
   container.record.state = { ...state, status: 'paused' };
   stopMonitor(container);
+  try {
+    await standstill(container, freezer);
+  } catch (error) {
+    if (container.state.status === 'paused') {
+      thawCgroup(freezer);
+      container.record.state = state;
+      resumeMonitor(context, container);
+    }
+    throw error;
+  }
   context.registry.saveIfPossible(container);
   context.events.publish('container', 'pause', container.id, container.eventAttributes());
 }
@@ -128,15 +144,17 @@ function unpause(context: EngineContext, container: Container, state: Extract<Co
   context.events.publish('container', 'unpause', container.id, container.eventAttributes());
 }
 
-function freeze(context: EngineContext, container: Container): void {
-  const { freezer } = cgroupLayout(context, container);
-  writeFreezer(container, freezer.path, freezer.frozen);
+/** Settles when no process of it runs any more. Throws conflict when it ends instead, system when one cannot be stopped. */
+async function standstill(container: Container, freezer: Freezer): Promise<void> {
+  const began = performance.now();
+  while (!isFrozen(freezer)) {
+    await sleep(1);
+    if (container.state.status !== 'paused') throw notRunning(container);
+    if (performance.now() - began > freezePatience) throw systemError(`cannot pause container ${container.id}: unable to freeze`, { object: freezer.path });
+  }
 }
 
-function thaw(context: EngineContext, container: Container): void {
-  const { freezer } = cgroupLayout(context, container);
-  writeFreezer(container, freezer.path, freezer.thawed);
-}
+const thaw = (context: EngineContext, container: Container): void => thawCgroup(cgroupLayout(context, container).freezer);
 
 /** A process that has been killed may be gone, and its cgroup with it, before the cgroup is thawed. */
 function thawDying(context: EngineContext, container: Container): void {
@@ -144,13 +162,5 @@ function thawDying(context: EngineContext, container: Container): void {
     thaw(context, container);
   } catch (error) {
     if (existsSync(cgroupLayout(context, container).freezer.path)) throw error;
-  }
-}
-
-function writeFreezer(container: Container, path: string, value: string): void {
-  try {
-    writeFileSync(path, value);
-  } catch (cause) {
-    throw systemError(`cannot pause container ${container.id}: the freezer cgroup ${path} does not take ${value}`, { object: path, cause });
   }
 }

@@ -57,7 +57,7 @@ function info(context: EngineContext): object {
     Driver: context.storage.name,
     DriverStatus: [['Backing Filesystem', fileSystemName(settings.dataRoot)], ['Supports d_type', 'true'], ['Using metacopy', 'false'], ['Native Overlay Diff', 'true'], ['userxattr', 'false']],
     Plugins: { Volume: ['local'], Network: ['host', 'null'], Authorization: null, Log: ['json-file', 'none'] },
-    ...limitSupport(cgroups.swapLimit),
+    ...limitSupport(cgroups),
     Debug: settings.debug,
     NFd: 0,
     NGoroutines: 0,

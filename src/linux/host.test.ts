@@ -48,10 +48,9 @@ test('limits that a host has', () => {
   try {
     mkdirSync(join(root, 'memory'));
     for (const file of ['memory.limit_in_bytes', 'memory.oom_control']) writeFileSync(join(root, 'memory', file), '');
-    const v1 = limitSupport(true, { kind: 'v1', hierarchies: [{ mountPoint: join(root, 'memory'), controllers: ['memory'] }] });
+    const v1 = limitSupport({ swapLimit: true, controllers: [] }, { kind: 'v1', hierarchies: [{ mountPoint: join(root, 'memory'), controllers: ['memory'] }] });
     expect(v1).toMatchObject({ MemoryLimit: true, SwapLimit: true, OomKillDisable: true, CPUSet: false, PidsLimit: false });
-    writeFileSync(join(root, 'cgroup.controllers'), 'cpuset cpu memory\n');
-    const v2 = limitSupport(false, { kind: 'v2', mountPoint: root });
+    const v2 = limitSupport({ swapLimit: false, controllers: ['cpuset', 'cpu', 'memory'] }, { kind: 'v2', mountPoint: root });
     expect(v2).toMatchObject({ MemoryLimit: true, SwapLimit: false, OomKillDisable: false, CPUSet: true, CpuCfsQuota: true, PidsLimit: false });
   } finally {
     rmSync(root, { recursive: true });

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem, version } from 'node:os';
 import { join } from 'node:path';
 import { detectCgroups, type CgroupHost } from './cgroup/detect.ts';
+import type { CgroupDriver } from './cgroup/driver.ts';
 
 export interface HostFacts {
   readonly kernelRelease: string;
@@ -77,11 +78,10 @@ export interface LimitSupport {
   readonly IPv4Forwarding: boolean;
 }
 
-/** `swapLimit`: a cgroup driver's. */
-export function limitSupport(swapLimit: boolean, host: CgroupHost = detectCgroups()): LimitSupport {
+/** What `driver` can set on `host`. */
+export function limitSupport({ swapLimit, controllers }: Pick<CgroupDriver, 'swapLimit' | 'controllers'>, host: CgroupHost = detectCgroups()): LimitSupport {
   const forwarding = readText('/proc/sys/net/ipv4/ip_forward') === '1';
   if (host.kind !== 'v1') {
-    const controllers = host.kind === 'v2' ? (readText(join(host.mountPoint, 'cgroup.controllers')) ?? '').split(' ') : [];
     const has = (controller: string) => controllers.includes(controller);
     return {
       MemoryLimit: has('memory'), SwapLimit: swapLimit, CpuCfsPeriod: has('cpu'), CpuCfsQuota: has('cpu'), CPUShares: has('cpu'),

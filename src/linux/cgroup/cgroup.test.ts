@@ -134,7 +134,7 @@ describe('v2', () => {
     expect(driver).toMatchObject({ version: 2, swapLimit: true });
     expect(layout).toMatchObject({
       directories: [directory], removals: [directory], joins: [], cloneInto: directory, oomEvents: `${directory}/memory.events`,
-      freezer: { path: `${directory}/cgroup.freeze`, frozen: '1', thawed: '0' }, paths: { memory: directory, unified: directory },
+      freezer: { path: `${directory}/cgroup.freeze`, frozen: '1', thawed: '0', state: `${directory}/cgroup.events`, stopped: 'frozen 1' }, paths: { memory: directory, unified: directory },
     });
     expect(layout.writes.map(({ path, data }) => [path.slice(directory.length + 1), data])).toEqual([
       ['cpuset.cpus', '0'], ['cpuset.mems', '0'], ['memory.swap.max', `${64 << 20}`], ['memory.max', `${64 << 20}`], ['memory.low', `${32 << 20}`],
@@ -155,6 +155,24 @@ describe('v2', () => {
     expect(new CgroupV2Driver(other, '/p').swapLimit).toBe(false);
     expect(readFileSync(join(other, 'cgroup.subtree_control'), 'utf8')).toStartWith('+io');
     expect(readFileSync(join(other, 'p/cgroup.subtree_control'), 'utf8')).toBe('cpuset cpu io memory pids\n');
+  });
+
+  test('a parent that hands nothing down is as good as any without limits', () => {
+    const other = fixture('v2-busy', {
+      'cgroup.controllers': controllers, 'cgroup.subtree_control': 'cpu memory pids\n', 'p/cgroup.controllers': controllers, 'p/cgroup.subtree_control': 'cpuset cpu io memory pids\n',
+      'busy/cgroup.controllers': '', 'busy/cgroup.subtree_control': '\n',
+    });
+    const busy = new CgroupV2Driver(other, '/p');
+    expect(busy.layout('/busy/abc', {}).writes).toEqual([]);
+    expect(() => busy.layout('/busy/abc', { memory: { limit: 64 << 20 } })).toThrow(`cannot set memory.max below ${other}/busy`);
+  });
+
+  test('a program for devices only where some are denied', () => {
+    const deviceProgram = (devices: CgroupResources['devices']) => driver.layout('/caisson/abc', { devices }).deviceProgram;
+    expect(deviceProgram([{ allow: true, access: 'rwm' }])).toBeUndefined();
+    expect(deviceProgram([{ allow: false }, { allow: true }, { allow: true, type: 'c' }])).toBeUndefined();
+    expect(deviceProgram([{ allow: true }, { allow: false, type: 'c', major: 1 }])).toBeDefined();
+    expect(deviceProgram([{ allow: true, type: 'c' }])).toBeDefined();
   });
 
   test('unlimited, unset and quota without period', () => {

@@ -66,6 +66,12 @@ export function assembleDeviceProgram(rules: readonly DeviceRule[]): Uint8Array 
   ]);
 }
 
+/** True when no program is needed. */
+export function allowsEverything(rules: readonly DeviceRule[]): boolean {
+  const whole = rules.findLastIndex(isAboutEverything);
+  return rules.length === 0 || (whole >= 0 && rules.slice(whole).every(({ allow }) => allow));
+}
+
 const isAny = (value: number | undefined) => value === undefined || value < 0;
 
 const isAboutEverything = (rule: DeviceRule) =>

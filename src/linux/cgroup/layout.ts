@@ -1,4 +1,5 @@
 /** What a container's cgroups are, as data: a plan carries it out. */
+import type { Freezer } from './freezer.ts';
 
 /** A value for a cgroup file, written whole with one write(2). */
 export interface CgroupWrite {
@@ -33,8 +34,7 @@ export interface CgroupLayout {
    * v2).
    */
   readonly removals: readonly string[];
-  /** Writing `frozen` stops every process, `thawed` lets them go on. */
-  readonly freezer: { readonly path: string; readonly frozen: string; readonly thawed: string };
+  readonly freezer: Freezer;
   /** A file with a line `oom_kill N`; empty where there is no memory controller. */
   readonly oomEvents: string;
   /** The v1 hierarchies or the v2 directory, by controller, for what `docker stats` reads. */

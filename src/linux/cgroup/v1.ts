@@ -5,6 +5,7 @@ import type { CgroupHost, Hierarchy } from './detect.ts';
 import { assembleDeviceProgram } from './device-bpf.ts';
 import { deviceWrites } from './device-list.ts';
 import type { CgroupDriver } from './driver.ts';
+import { v1Freezer, v2Freezer } from './freezer.ts';
 import type { CgroupLayout, CgroupWrite } from './layout.ts';
 import type { CgroupMetrics } from './metrics.ts';
 import { Mountpoints } from './mountpoints.ts';
@@ -66,8 +67,8 @@ export class CgroupV1Driver implements CgroupDriver {
       ...(byProgram ? { deviceProgram: { cgroup: unified, program: assembleDeviceProgram(rules) } } : {}),
       removals: directories,
       freezer: paths['freezer'] !== undefined || unified === undefined
-        ? { path: join(paths['freezer'] ?? '', 'freezer.state'), frozen: 'FROZEN', thawed: 'THAWED' }
-        : { path: join(unified, 'cgroup.freeze'), frozen: '1', thawed: '0' },
+        ? v1Freezer(paths['freezer'] ?? '')
+        : v2Freezer(unified),
       oomEvents: paths['memory'] === undefined ? '' : join(paths['memory'], 'memory.oom_control'),
       paths: unified === undefined ? paths : { ...paths, unified },
       containerMounts: (mount) => this.#mountpoints.mounts(mount, clean),

@@ -1,9 +1,10 @@
 /** cgroup v2, the unified hierarchy. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { systemError } from '../../errors.ts';
-import { assembleDeviceProgram } from './device-bpf.ts';
+import { allowsEverything, assembleDeviceProgram } from './device-bpf.ts';
 import type { CgroupDriver } from './driver.ts';
+import { v2Freezer } from './freezer.ts';
 import type { CgroupLayout, CgroupWrite } from './layout.ts';
 import type { CgroupMetrics } from './metrics.ts';
 import { Parents } from './parents.ts';
@@ -31,10 +32,11 @@ export class CgroupV2Driver implements CgroupDriver {
   constructor(mountPoint: string, parent: string, parentRecord?: string) {
     this.#parents = new Parents(parentRecord);
     this.#mountPoint = mountPoint;
-    this.controllers = words(join(mountPoint, 'cgroup.controllers'));
-    // Not among the files of the root; without swap accounting it is nowhere.
     const own = this.#prepareParent(`${checkCgroupPath(parent)}/container`);
     this.#parents.adopt(own);
+    // Not all that the host has, where it does not hand them down: in a container, say, with processes in its root cgroup.
+    this.controllers = words(join(own, 'cgroup.subtree_control'));
+    // Not among the files of the root; without swap accounting it is nowhere.
     this.swapLimit = existsSync(join(own, 'memory.swap.max'));
   }
 
@@ -43,15 +45,16 @@ export class CgroupV2Driver implements CgroupDriver {
     const parent = this.#prepareParent(clean);
     const directory = join(this.#mountPoint, clean);
     const handedDown = new Set(words(join(parent, 'cgroup.subtree_control')));
+    this.#checkHandedDown(parent, resources, handedDown);
     const rules = resources.devices ?? [];
     return {
       directories: [directory],
       writes: v2Writes(directory, resources, handedDown, this.swapLimit),
       joins: [],
       cloneInto: directory,
-      ...(rules.length === 0 ? {} : { deviceProgram: { cgroup: directory, program: assembleDeviceProgram(rules) } }),
+      ...(allowsEverything(rules) ? {} : { deviceProgram: { cgroup: directory, program: assembleDeviceProgram(rules) } }),
       removals: [directory],
-      freezer: { path: join(directory, 'cgroup.freeze'), frozen: '1', thawed: '0' },
+      freezer: v2Freezer(directory),
       oomEvents: handedDown.has('memory') ? join(directory, 'memory.events') : '',
       paths: Object.fromEntries([['unified', directory], ...[...handedDown].map((controller) => [controller, directory])]),
       containerMounts: (mount) => [{ ...mount, type: 'cgroup2', source: 'cgroup' }],
@@ -92,24 +95,42 @@ export class CgroupV2Driver implements CgroupDriver {
   }
 
   /**
-   * A child has the controllers that its parent names in cgroup.subtree_control, and none while that parent has
-   * processes itself.
+   * A child has the controllers that its parent names in cgroup.subtree_control. A parent with processes of its own names
+   * none: some it could, but would become the root of a threaded subtree, in which no process of another can be.
    */
   #handDown(directory: string): void {
     const control = join(directory, 'cgroup.subtree_control');
     const present = new Set(words(control));
-    const available = words(join(directory, 'cgroup.controllers')).filter((controller) => wanted.includes(controller));
-    for (const controller of available.filter((one) => !present.has(one))) {
+    const missing = words(join(directory, 'cgroup.controllers')).filter((one) => wanted.includes(one) && !present.has(one));
+    if (missing.length === 0 || hasProcesses(directory)) return;
+    for (const controller of missing) {
       try {
         writeFileSync(control, `+${controller}`);
-      } catch (cause) {
-        const code = (cause as NodeJS.ErrnoException).code;
-        // A processor controller refuses where real-time processes are; the others work without it.
-        if (code !== 'EBUSY') continue;
-        const advice = 'move them into a cgroup below it, or start the daemon with a cgroup parent elsewhere';
-        const attempt = `cannot limit ${controller} below ${directory}`;
-        throw systemError(`${attempt}: the cgroup has processes of its own; ${advice}`, { object: control, cause });
+      } catch {
+        continue; // `cpu` where real-time processes are, say. Who asks for such a limit is told by `checkHandedDown`.
       }
     }
+  }
+
+  /** Throws system when limits need controllers that `parent` does not hand down. */
+  #checkHandedDown(parent: string, resources: CgroupResources, handedDown: ReadonlySet<string>): void {
+    const missing = this.controllers.filter((controller) => !handedDown.has(controller));
+    const [lacking] = v2Writes(join(parent, 'x'), resources, new Set(missing), this.swapLimit);
+    if (lacking === undefined) return;
+    const advice = 'move them into a cgroup below it, or take another cgroup parent';
+    throw systemError(
+      `cannot set ${basename(lacking.path)} below ${parent}: its processes keep it, or one above it, from handing controllers down; ${advice}`,
+      { object: parent },
+    );
+  }
+}
+
+/** Of its own, which only the root of the hierarchy (it has no type) may have beside controllers for its children. */
+function hasProcesses(directory: string): boolean {
+  if (!existsSync(join(directory, 'cgroup.type'))) return false;
+  try {
+    return readFileSync(join(directory, 'cgroup.procs'), 'utf8') !== '';
+  } catch {
+    return true; // EOPNOTSUPP: in a threaded subtree
   }
 }

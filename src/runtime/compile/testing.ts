@@ -20,7 +20,7 @@ export const cgroup: CgroupLayout = {
     { path: '/sys/fs/cgroup/pids/caisson/x/tasks', data: '0' },
   ],
   removals: ['/sys/fs/cgroup/memory/caisson/x', '/sys/fs/cgroup/pids/caisson/x'],
-  freezer: { path: '', frozen: '', thawed: '' },
+  freezer: { path: '', frozen: '', thawed: '', state: '', stopped: '' },
   oomEvents: '',
   paths: {},
   containerMounts: (mount) => [
