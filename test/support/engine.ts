@@ -169,7 +169,7 @@ export class RunningEngine {
         await client.json('GET', '/info');
         return client.close();
       } catch (error) {
-        if (this.kind.name === 'caisson' || (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error;
+        if (this.kind.name === 'caisson' || !['ECONNREFUSED', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
       }
     }
   }

@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, re
 import path from 'node:path';
 import { dockerCommand } from '../support/docker-command.ts';
 import { apiSpecification, busybox, checkout } from '../support/paths.ts';
+import type { Peer } from '../support/peers.ts';
 import type { Kernel } from './kernel.ts';
 import { inLoadOrder } from './modules.ts';
 
@@ -15,6 +16,9 @@ const MODULES = ['overlay'];
 
 /** Programs of the host that tests start; busybox stands for all others. */
 const PROGRAMS = ['unshare', 'nsenter', 'setpriv'];
+
+/** What a dockerd starts, where that is the engine under test. */
+const PEER_PROGRAMS = ['docker-proxy', 'containerd', 'containerd-shim-runc-v2', 'runc', 'docker-init'];
 
 /** Everything of the checkout that its tests read or start. */
 const PARTS = ['caisson', 'package.json', 'tsconfig.json', 'scripts', 'src', 'lint', 'test', 'native/build', 'build/caisson'];
@@ -28,6 +32,8 @@ const FILES = {
   '/etc/hosts': '127.0.0.1\tlocalhost\n::1\tlocalhost\n',
   '/etc/resolv.conf': 'nameserver 192.0.2.53\n',
 };
+
+const LINKS = { bin: 'usr/bin', sbin: 'usr/bin', 'usr/sbin': 'bin', lib64: 'usr/lib64' };
 
 const DIRECTORIES = ['dev', 'proc', 'sys', 'run', 'root', 'var', 'etc', 'usr/bin', 'usr/lib', 'usr/lib64', 'usr/local/bin', 'lib/modules', 'caisson'];
 
@@ -53,13 +59,23 @@ function addProgram(root: string, file: string, to: string): void {
   for (const library of libraries(file)) if (!existsSync(path.join(root, library))) copy(root, library);
 }
 
+/** The file of a program, as a shell with this PATH finds it. */
+const find = (name: string, searchPath = process.env.PATH): string =>
+  execFileSync('/bin/sh', ['-c', `command -v ${name}`], { encoding: 'utf8', env: { PATH: searchPath } }).trim();
+
 function addPrograms(root: string): void {
   copyFileSync(busybox, path.join(root, 'usr/bin/busybox'));
   for (const applet of execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n')) {
     if (applet !== 'busybox') symlinkSync('busybox', path.join(root, 'usr/bin', applet));
   }
-  for (const name of PROGRAMS) addProgram(root, execFileSync('/bin/sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim(), `/usr/bin/${name}`);
+  for (const name of PROGRAMS) addProgram(root, find(name), `/usr/bin/${name}`);
   addProgram(root, dockerCommand() as string, '/usr/local/bin/docker');
+}
+
+/** A real Docker Engine, as if it were installed. */
+function addPeer(root: string, { dockerd, searchPath }: Peer): void {
+  addProgram(root, dockerd, '/usr/bin/dockerd');
+  for (const name of PEER_PROGRAMS) addProgram(root, find(name, searchPath), `/usr/bin/${name}`);
 }
 
 function addCheckout(root: string): void {
@@ -79,15 +95,16 @@ function addModules(root: string, kernel: Kernel): void {
   writeFileSync(path.join(root, 'lib/modules/order'), files.map((file) => `${path.basename(file)}\n`).join(''));
 }
 
-/** Makes the image `file`; `stage` is a directory for it to be put together in, which is removed again. */
-export function makeImage(file: string, stage: string, kernel: Kernel): void {
+/** Makes the image `file`; `stage` is a directory for it to be put together in, which is removed again. With a `peer` it has that, too. */
+export function makeImage(file: string, stage: string, kernel: Kernel, peer?: Peer): void {
   for (const directory of DIRECTORIES) mkdirSync(path.join(stage, directory), { recursive: true });
   mkdirSync(path.join(stage, 'tmp'));
   chmodSync(path.join(stage, 'tmp'), 0o1777);
-  for (const [link, target] of [['bin', 'usr/bin'], ['sbin', 'usr/bin'], ['lib64', 'usr/lib64']] as const) symlinkSync(target, path.join(stage, link));
+  for (const [link, target] of Object.entries(LINKS)) symlinkSync(target, path.join(stage, link));
   for (const [name, text] of Object.entries(FILES)) writeFileSync(path.join(stage, name), text);
   addPrograms(stage);
   addCheckout(stage);
+  if (peer !== undefined) addPeer(stage, peer);
   addModules(stage, kernel);
   copy(stage, path.join(import.meta.dirname, 'init.sh'), '/init');
   writeFileSync(file, '');

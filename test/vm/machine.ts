@@ -10,8 +10,9 @@ export interface Boot {
   readonly disk: string;
   /** Where the kernel's messages go. */
   readonly console: string;
-  /** Arguments of its first process. */
+  /** Arguments and environment of its first process; the kernel knows no quoting. */
   readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
   /** How long it may run. */
   readonly minutes: number;
 }
@@ -22,12 +23,14 @@ export interface Boot {
  */
 const KERNEL_PARAMETERS = 'root=/dev/nvme0n1 rw init=/init console=ttyS0 loglevel=4 panic=-1 init_on_alloc=0 mitigations=off';
 
-function argumentsOf({ kernel, disk, console, args }: Boot): string[] {
+function argumentsOf({ kernel, disk, console, args, env }: Boot): string[] {
+  // What the kernel does not know itself it hands to its first process.
+  const words = [KERNEL_PARAMETERS, ...Object.entries(env).map(([name, value]) => `${name}=${value}`), '--', ...args];
   const accelerator = existsSync('/dev/kvm') ? 'kvm' : 'tcg,thread=multi';
   return [
     ['-machine', 'q35', '-accel', accelerator, '-cpu', 'max,la57=off', '-smp', '2', '-m', '3G'],
     ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ['-kernel', kernel, '-append', `${KERNEL_PARAMETERS} -- ${args.join(' ')}`],
+    ['-kernel', kernel, '-append', words.join(' ')],
     // NVMe and ext4 are built into the kernel: it needs no initramfs. What the tests write may be lost with the machine.
     ['-drive', `if=none,id=root,format=raw,cache=unsafe,file=${disk}`, '-device', 'nvme,serial=root,drive=root'],
     ['-serial', `file:${console}`, '-chardev', 'stdio,id=tests,signal=off', '-serial', 'chardev:tests'],

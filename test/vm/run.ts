@@ -6,13 +6,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { dockerCommand } from '../support/docker-command.ts';
+import type { EngineKind } from '../support/engine.ts';
 import { checkout } from '../support/paths.ts';
+import { engineUnderTest } from '../support/requirements.ts';
 import { makeImage } from './image.ts';
 import { findKernel, type Kernel } from './kernel.ts';
 import { QEMU, runMachine, talkToMachine, type Boot } from './machine.ts';
 
 /** Far above what the tests take. */
-const MINUTES = 15;
+const MINUTES = 25;
 
 const SUMMARY = /^\d+ passed, (\d+) failed, \d+ skipped\r?$/gm;
 
@@ -31,6 +33,7 @@ function missing(): string | undefined {
   if (!has(QEMU)) return `needs ${QEMU}: apt-get install qemu-system-x86`;
   if (!has('mke2fs')) return 'needs mke2fs: apt-get install e2fsprogs';
   if (dockerCommand() === undefined) return 'needs the docker command';
+  if (engineUnderTest() === undefined) return 'needs a dockerd to judge';
   return undefined;
 }
 
@@ -39,9 +42,10 @@ function skip(reason: string): void {
 }
 
 /** Boots it once over an image of its own. */
-async function run(kernel: Kernel, work: string, args: readonly string[]): Promise<void> {
-  const boot: Boot = { kernel: kernel.image, disk: path.join(work, 'root.img'), console: path.join(work, 'console'), args, minutes: MINUTES };
-  makeImage(boot.disk, path.join(work, 'root'), kernel);
+async function run(kernel: Kernel, engine: EngineKind, work: string, args: readonly string[]): Promise<void> {
+  const judged = engine.name === 'dockerd';
+  const boot: Boot = { kernel: kernel.image, disk: path.join(work, 'root.img'), console: path.join(work, 'console'), args, env: judged ? { CAISSON_TEST_ENGINE: 'dockerd' } : {}, minutes: MINUTES };
+  makeImage(boot.disk, path.join(work, 'root'), kernel, engine.name === 'dockerd' ? engine.peer : undefined);
   if (args.includes('--shell')) return talkToMachine(boot);
   console.log(`Linux ${kernel.release} in QEMU`);
   const [last, failed] = [...(await runMachine(boot)).matchAll(SUMMARY)].at(-1) ?? [];
@@ -67,7 +71,7 @@ async function main(): Promise<void> {
   const work = mkdtempSync(path.join(cache, 'machine-'));
   process.on('exit', () => rmSync(work, { recursive: true, force: true }));
   const args = process.argv.slice(2);
-  await run(kernel, work, args.includes('--shell') ? ['--shell'] : ['integration', ...args]);
+  await run(kernel, engineUnderTest() as EngineKind, work, args.includes('--shell') ? ['--shell'] : ['integration', ...args]);
 }
 
 await main();
