@@ -15,6 +15,7 @@ const images: Entry = { summary: 'List images', load: () => import('./commands/i
 const version: Entry = { summary: 'Show the versions of client and engine', load: () => import('./commands/version.ts') };
 const info: Entry = { summary: 'Show what the engine runs on', load: () => import('./commands/info.ts') };
 const attach: Entry = { summary: 'Join your terminal to a running container', load: () => import('./commands/attach.ts') };
+const commit: Entry = { summary: "Make an image of a container's changes", load: () => import('./commands/commit.ts') };
 const create: Entry = { summary: 'Create a container without starting it', load: () => import('./commands/create.ts') };
 const history: Entry = { summary: 'Show how an image came about', load: () => import('./commands/history.ts') };
 const importImage: Entry = { summary: 'Make an image of a tar archive of a file system', load: () => import('./commands/import.ts') };
@@ -38,6 +39,8 @@ const update: Entry = { summary: 'Change limits and restart policies of containe
 const wait: Entry = { summary: 'Wait until containers stop, and print their exit codes', load: () => import('./commands/wait.ts') };
 const events: Entry = { summary: 'Show what happens in the engine, as it happens', load: () => import('./commands/events.ts') };
 const pull: Entry = { summary: 'Fetch an image from a registry', load: () => import('./commands/pull.ts') };
+const imagePrune: Entry = { summary: 'Remove images that have no name, or are not used', load: () => import('./commands/image-prune.ts') };
+const systemDf: Entry = { summary: 'Show what images, containers and volumes take on the disk', load: () => import('./commands/system-df.ts') };
 const containerPrune: Entry = { summary: 'Remove all stopped containers', load: () => import('./commands/container-prune.ts') };
 const daemon: Entry = { summary: 'Run the engine in the foreground', load: () => import('./commands/daemon.ts') };
 const volumeLs: Entry = { summary: 'List volumes', load: () => import('./commands/volume-ls.ts') };
@@ -54,7 +57,7 @@ const imageInspect: Entry = { summary: 'Show everything known about images', loa
 export const COMMON = ['run', 'exec', 'ps', 'images', 'logs', 'stop', 'rm', 'pull', 'version', 'info'] as const;
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
-  run, exec, ps, images, version, info, attach, create, events, history, import: importImage, inspect, kill, load, logs, pause,
+  run, exec, ps, images, version, info, attach, commit, create, events, history, import: importImage, inspect, kill, load, logs, pause,
   pull, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait, daemon,
 };
 
@@ -67,7 +70,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   container: {
     summary: 'Manage containers',
     commands: {
-      attach, create, exec, inspect: containerInspect, kill, logs, ls: { ...ps, aliases: ['list', 'ps'] }, pause,
+      attach, commit, create, exec, inspect: containerInspect, kill, logs, ls: { ...ps, aliases: ['list', 'ps'] }, pause,
       prune: containerPrune, rename, restart, rm: { ...rm, aliases: ['remove'] }, run, start, stats, stop, top, unpause, update,
       wait,
     },
@@ -75,11 +78,11 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   image: {
     summary: 'Manage images',
     commands: {
-      history, import: importImage, inspect: imageInspect, load, ls: { ...images, aliases: ['list'] }, pull,
+      history, import: importImage, inspect: imageInspect, load, ls: { ...images, aliases: ['list'] }, prune: imagePrune, pull,
       rm: { ...rmi, aliases: ['remove'] }, save, tag,
     },
   },
-  system: { summary: 'Look at the engine', commands: { events, info } },
+  system: { summary: 'Look at the engine', commands: { df: systemDf, events, info } },
   volume: {
     summary: 'Manage volumes',
     commands: {

@@ -1,9 +1,8 @@
 import type { Command } from '../command.ts';
 import { filtersQuery } from '../each.ts';
-import { ExitError } from '../errors.ts';
 import { flag } from '../flags/spec.ts';
 import { humanSize } from '../format/quantity.ts';
-import { readDescriptor } from '../io/input.ts';
+import { confirm } from '../io/confirm.ts';
 import { print } from '../io/output.ts';
 
 export const command: Command = {
@@ -16,7 +15,7 @@ export const command: Command = {
   least: 0,
   most: 0,
   async run(context, flags) {
-    if (!flags.bool('force')) await confirm('WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ');
+    if (!flags.bool('force')) await confirm('This will remove all stopped containers.');
     const engine = await context.engine();
     const answer = await engine.request('POST', '/containers/prune', { query: { filters: filtersQuery(flags.list('filter')) } });
     const { ContainersDeleted: removed, SpaceReclaimed: bytes } =
@@ -26,12 +25,3 @@ export const command: Command = {
     return 0;
   },
 };
-
-async function confirm(question: string): Promise<void> {
-  print(question);
-  for await (const chunk of readDescriptor(0)) {
-    if (/^y(es)?\s*$/i.test(Buffer.from(chunk).toString())) return;
-    break;
-  }
-  throw new ExitError(1, 'nothing was removed');
-}

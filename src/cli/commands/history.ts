@@ -4,6 +4,7 @@ import { flag } from '../flags/spec.ts';
 import { type Listing, printListing } from '../format/listing.ts';
 import { ago, humanSize } from '../format/quantity.ts';
 import { ellipsis, shortId } from '../format/table.ts';
+import { platformJson } from './load.ts';
 
 interface HistoryItem {
   readonly Id: string;
@@ -28,7 +29,7 @@ export const command: Command = {
   most: 1,
   async run(context, flags, args) {
     const engine = await context.engine();
-    const answer = await engine.request('GET', imagePath(args[0] as string, '/history'));
+    const answer = await engine.request('GET', imagePath(args[0] as string, '/history'), { query: { platform: platformJson(flags.string('platform')) } });
     const options = { format: flags.string('format'), quiet: flags.bool('quiet') ? 'ID' : undefined };
     await printListing(listing(!flags.bool('no-trunc'), flags.bool('human')), await answer.json<HistoryItem[]>(), options);
     return 0;
