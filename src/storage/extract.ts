@@ -28,6 +28,7 @@ import {
   utimensat,
 } from '../linux/ffi/files.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
+import { statAt } from '../linux/ffi/stat.ts';
 import { Directories, type Directory, type ImplicitDirectory } from './directories.ts';
 import { componentsInRoot, descriptorPath, pathBytes } from './paths.ts';
 import { removeTreeSync } from './remove.ts';
@@ -138,10 +139,11 @@ export class Extractor {
     this.size += entry.size;
     this.#file = undefined;
     try {
-      // In this order: chown clears setuid and capabilities.
+      // In this order: chown clears setuid and capabilities. What is right already (most often) costs no write to the journal.
       const { uid, gid } = this.#owner(entry, file.directory.fd);
-      fchownSync(file.fd, uid, gid);
-      fchmodSync(file.fd, entry.mode);
+      const made = statAt(file.fd, '');
+      if (made.uid !== uid || made.gid !== gid) fchownSync(file.fd, uid, gid);
+      if (made.mode !== entry.mode) fchmodSync(file.fd, entry.mode);
       for (const [name, value] of entry.xattrs ?? [])
         setXattr(entry, name, () => fsetxattr(file.fd, fromByteString(name), value));
       setTime(file.directory.fd, file.name, entry.mtime);
@@ -195,7 +197,7 @@ export class Extractor {
   #make(directory: Directory, name: Buffer, entry: TarEntry): Placement {
     switch (entry.type) {
       case 'file': {
-        const fd = openAt(directory.fd, name, newFile, 0o600);
+        const fd = openAt(directory.fd, name, newFile, entry.mode & 0o777);
         this.#file = { fd, directory, name };
         return { kind: 'file', path: join(directory, name.toString('latin1')) };
       }

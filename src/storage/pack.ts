@@ -2,23 +2,14 @@
  * A directory tree → a tar. The same tree gives the same bytes: names in byte order, no access times, no user names. As
  * a layer, overlayfs's whiteouts become `.wh.` files again (OCI image-spec, layer.md).
  */
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-} from 'node:fs';
-import { lgetxattr, llistxattr, openAt } from '../linux/ffi/files.ts';
+import { closeSync, constants, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { fgetxattr, flistxattr, lgetxattr, llistxattr, openAt } from '../linux/ffi/files.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
+import { type FileStat, fileType, statAt } from '../linux/ffi/stat.ts';
 import type { Owner } from './extract.ts';
 import { descriptorPath, pathBytes } from './paths.ts';
 import { Pace } from './pace.ts';
-import { type EntryType, toByteString } from './tar/entry.ts';
+import { type EntryType, paddingOf, toByteString } from './tar/entry.ts';
 import { encodeHeader, endOfArchive, type EntryToWrite, padding } from './tar/writer.ts';
 import { opaqueName, opaqueXattr, whiteoutPrefix } from './whiteouts.ts';
 
@@ -28,7 +19,7 @@ export interface PackOptions {
   /** Leaves fractions of a second out. */
   readonly wholeSeconds?: boolean;
   /** The owner that the archive names. Default: the file's. */
-  readonly owner?: (stat: BigIntStats) => Owner;
+  readonly owner?: (stat: FileStat) => Owner;
 }
 
 interface Walk {
@@ -38,6 +29,8 @@ interface Walk {
 }
 
 const readSize = 1024 * 1024;
+/** Up to here a file is read at once. */
+const smallFile = 64 * 1024;
 const openOneDirectory = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** The tree below `path` (absolute), its root not among the entries. Sockets are left out, as Docker does. */
@@ -56,8 +49,7 @@ export async function* packOpenDirectory(
   name: string,
   options: PackOptions,
 ): AsyncGenerator<Uint8Array> {
-  const stat = fstatSync(directory, { bigint: true });
-  yield* archive(packOpened({ fd: directory, at: descriptorPath(directory, '.') }, name, stat, walkOf(options)));
+  yield* archive(packOpened(directory, name, statAt(directory, ''), walkOf(options)));
 }
 
 /** `entry` of an open directory, under another name if need be. Byte strings. Nothing when it has gone. */
@@ -67,7 +59,7 @@ export async function* packEntry(
   name: string,
   options: PackOptions,
 ): AsyncGenerator<Uint8Array> {
-  const stat = lstatSync(descriptorPath(directory, entry), { bigint: true, throwIfNoEntry: false });
+  const stat = statIfThere(directory, entry);
   yield* archive(stat ? packOne(directory, entry, name, stat, walkOf(options)) : []);
 }
 
@@ -98,124 +90,135 @@ function* packChildren(directory: number, prefix: string, walk: Walk): Generator
     .map((name) => name.toString('latin1'))
     .sort();
   for (const name of names) {
-    const stat = lstatSync(descriptorPath(directory, name), { bigint: true, throwIfNoEntry: false });
-    // A container may be removing things while it is packed.
+    const stat = statIfThere(directory, name);
     if (stat) yield* packOne(directory, name, `${prefix}${name}`, stat, walk);
   }
 }
 
-function* packOne(directory: number, name: string, path: string, stat: BigIntStats, walk: Walk): Generator<Uint8Array> {
-  if (walk.options.whiteouts === 'overlay' && stat.isCharacterDevice() && stat.rdev === 0n) {
+/** A container may be removing things while it is packed. */
+const statIfThere = (directory: number, name: string) => unlessGone(() => statAt(directory, pathBytes(name)));
+
+const isWhiteout = ({ type, major, minor }: FileStat) => type === fileType.characterDevice && major === 0 && minor === 0;
+
+function* packOne(directory: number, name: string, path: string, stat: FileStat, walk: Walk): Generator<Uint8Array> {
+  if (walk.options.whiteouts === 'overlay' && isWhiteout(stat)) {
     const slash = path.length - name.length;
     yield encodeHeader({ name: `${path.slice(0, slash)}${whiteoutPrefix}${name}`, type: 'file' });
     return;
   }
-  const type = typeOf(stat);
+  const type = entryTypes.get(stat.type);
   if (type === undefined) return;
   if (type === 'directory') {
     yield* packSubdirectory(directory, name, path, stat, walk);
     return;
   }
-  const first = stat.nlink > 1n ? firstName(walk, stat, path) : undefined;
-  const entry = describe(descriptorPath(directory, name), path, type, stat, walk);
-  if (first !== undefined) yield encodeHeader({ ...entry, type: 'hard-link', linkName: first, xattrs: undefined });
-  else if (type === 'file') yield* packFile(directory, name, entry, Number(stat.size));
-  else yield encodeHeader(type === 'symlink' ? { ...entry, linkName: linkText(directory, name) } : entry);
+  const first = stat.links > 1 ? firstName(walk, stat, path) : undefined;
+  const entry = describe(path, type, stat, walk);
+  if (first !== undefined) yield encodeHeader({ ...entry, type: 'hard-link', linkName: first });
+  else if (type === 'file') yield* packFile(directory, name, entry, stat.size);
+  else if (type === 'symlink') yield encodeHeader({ ...entry, linkName: linkText(directory, name) });
+  else yield encodeHeader({ ...entry, xattrs: xattrsAt(descriptorPath(directory, name)) });
 }
 
 function* packSubdirectory(
   directory: number,
   name: string,
   path: string,
-  stat: BigIntStats,
+  stat: FileStat,
   walk: Walk,
 ): Generator<Uint8Array> {
-  const fd = openBelow(directory, name, openOneDirectory);
+  const fd = unlessGone(() => openAt(directory, pathBytes(name), openOneDirectory));
   if (fd === undefined) return;
   try {
-    yield* packOpened({ fd, at: descriptorPath(directory, name) }, `${path}/`, stat, walk);
+    yield* packOpened(fd, `${path}/`, stat, walk);
   } finally {
     closeSync(fd);
   }
 }
 
-/** `at` leads to the directory `fd` by a path, for calls that take no descriptor. */
-function* packOpened(
-  { fd, at }: { readonly fd: number; readonly at: Buffer },
-  name: string,
-  stat: BigIntStats,
-  walk: Walk,
-): Generator<Uint8Array> {
-  const overlay = walk.options.whiteouts === 'overlay';
-  yield encodeHeader(describe(at, name, 'directory', stat, walk));
-  if (overlay && lgetxattr(at, opaqueXattr)?.[0] === 0x79)
+function* packOpened(fd: number, name: string, stat: FileStat, walk: Walk): Generator<Uint8Array> {
+  yield encodeHeader({ ...describe(name, 'directory', stat, walk), xattrs: xattrsOf(fd) });
+  if (walk.options.whiteouts === 'overlay' && fgetxattr(fd, opaqueXattr)?.[0] === 0x79)
     yield encodeHeader({ name: `${name}${opaqueName}`, type: 'file' });
   yield* packChildren(fd, name, walk);
 }
 
 function* packFile(directory: number, name: string, entry: EntryToWrite, size: number): Generator<Uint8Array> {
-  const fd = openBelow(directory, name, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const fd = unlessGone(() =>
+    openAt(directory, pathBytes(name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+  );
   if (fd === undefined) return;
   try {
-    // Between lstat and open it may have become something else.
-    if (!fstatSync(fd).isFile()) return;
-    yield encodeHeader({ ...entry, size });
-    for (let done = 0; done < size;) {
-      const buffer = Buffer.allocUnsafe(Math.min(readSize, size - done));
-      const count = readSync(fd, buffer, 0, buffer.length, done);
-      // A file that shrinks meanwhile is filled up with zeros: the header has promised its size.
-      const data = count === 0 ? buffer.fill(0) : buffer.subarray(0, count);
-      done += data.length;
-      yield data;
-    }
-    yield padding(size);
+    // Between statx and open it may have become something else.
+    if (statAt(fd, '').type !== fileType.file) return;
+    const header = encodeHeader({ ...entry, xattrs: xattrsOf(fd), size });
+    if (size <= smallFile) yield smallEntry(header, fd, size);
+    else yield* largeEntry(header, fd, size);
   } finally {
     closeSync(fd);
   }
 }
 
-function openBelow(directory: number, name: string, flags: number): number | undefined {
+/** Header, content and padding in one piece. */
+function smallEntry(header: Buffer, fd: number, size: number): Uint8Array {
+  const whole = Buffer.allocUnsafe(header.length + size + paddingOf(size));
+  header.copy(whole);
+  const read = size === 0 ? 0 : readSync(fd, whole, header.length, size, 0);
+  // A file that shrinks meanwhile is filled up with zeros: the header has promised its size.
+  whole.fill(0, header.length + read);
+  return whole;
+}
+
+function* largeEntry(header: Buffer, fd: number, size: number): Generator<Uint8Array> {
+  yield header;
+  for (let done = 0; done < size;) {
+    const buffer = Buffer.allocUnsafeSlow(Math.min(readSize, size - done));
+    const count = readSync(fd, buffer, 0, buffer.length, done);
+    const data = count === 0 ? buffer.fill(0) : buffer.subarray(0, count);
+    done += data.length;
+    yield data;
+  }
+  yield padding(size);
+}
+
+/** Undefined for what went away, or became something else, since its name was read. */
+function unlessGone<Result>(call: () => Result): Result | undefined {
   try {
-    return openAt(directory, pathBytes(name), flags);
+    return call();
   } catch (error) {
     if (error instanceof SystemCallError && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code)) return undefined;
     throw error;
   }
 }
 
-function firstName(walk: Walk, stat: BigIntStats, path: string): string | undefined {
-  const key = `${stat.dev}:${stat.ino}`;
+function firstName(walk: Walk, { device, inode }: FileStat, path: string): string | undefined {
+  const key = `${device}:${inode}`;
   const first = walk.linked.get(key);
   if (first === undefined) walk.linked.set(key, path);
   return first;
 }
 
-function typeOf(stat: BigIntStats): Exclude<EntryType, 'unsupported' | 'hard-link'> | undefined {
-  if (stat.isFile()) return 'file';
-  if (stat.isDirectory()) return 'directory';
-  if (stat.isSymbolicLink()) return 'symlink';
-  if (stat.isCharacterDevice()) return 'character-device';
-  if (stat.isBlockDevice()) return 'block-device';
-  return stat.isFIFO() ? 'fifo' : undefined;
-}
+/** Sockets have no place in a tar. */
+const entryTypes = new Map<number, Exclude<EntryType, 'unsupported' | 'hard-link'>>([
+  [fileType.file, 'file'],
+  [fileType.directory, 'directory'],
+  [fileType.symlink, 'symlink'],
+  [fileType.characterDevice, 'character-device'],
+  [fileType.blockDevice, 'block-device'],
+  [fileType.fifo, 'fifo'],
+]);
 
-function describe(at: Buffer, path: string, type: EntryType, stat: BigIntStats, { options }: Walk): EntryToWrite {
-  const isDevice = type === 'character-device' || type === 'block-device';
-  const seconds = stat.mtimeNs / 1_000_000_000n;
-  const nanoseconds = options.wholeSeconds === true ? 0n : stat.mtimeNs % 1_000_000_000n;
-  const owner = options.owner?.(stat);
+function describe(name: string, type: EntryType, stat: FileStat, { options }: Walk): EntryToWrite {
+  const { uid, gid } = options.owner?.(stat) ?? stat;
   return {
-    name: path,
+    name,
     type,
-    mode: Number(stat.mode & 0o7777n),
-    uid: owner?.uid ?? Number(stat.uid),
-    gid: owner?.gid ?? Number(stat.gid),
-    mtime:
-      nanoseconds < 0n
-        ? { seconds: Number(seconds) - 1, nanoseconds: Number(nanoseconds) + 1e9 }
-        : { seconds: Number(seconds), nanoseconds: Number(nanoseconds) },
-    xattrs: type === 'symlink' ? undefined : xattrsOf(at),
-    ...(isDevice ? { deviceMajor: majorOf(stat.rdev), deviceMinor: minorOf(stat.rdev) } : {}),
+    mode: stat.mode,
+    uid,
+    gid,
+    mtime: options.wholeSeconds === true ? { seconds: stat.mtime.seconds, nanoseconds: 0 } : stat.mtime,
+    deviceMajor: stat.major,
+    deviceMinor: stat.minor,
   };
 }
 
@@ -223,11 +226,20 @@ function describe(at: Buffer, path: string, type: EntryType, stat: BigIntStats, 
  * File capabilities and the user's own attributes; labels of security modules and overlayfs's marks belong to this
  * host.
  */
-function xattrsOf(path: Buffer): Map<string, Uint8Array> | undefined {
-  let xattrs: Map<string, Uint8Array> | undefined;
-  for (const key of llistxattr(path)) {
-    if (key !== 'security.capability' && (!key.startsWith('user.') || key.startsWith('user.overlay.'))) continue;
-    const value = lgetxattr(path, key);
+const isPacked = (key: string) =>
+  key === 'security.capability' || (key.startsWith('user.') && !key.startsWith('user.overlay.'));
+
+type Xattrs = Map<string, Uint8Array> | undefined;
+
+const xattrsOf = (fd: number): Xattrs => collect(flistxattr(fd), (key) => fgetxattr(fd, key));
+
+/** Of what cannot be opened. */
+const xattrsAt = (path: Buffer): Xattrs => collect(llistxattr(path), (key) => lgetxattr(path, key));
+
+function collect(keys: readonly string[], read: (key: string) => Uint8Array | undefined): Xattrs {
+  let xattrs: Xattrs;
+  for (const key of keys) {
+    const value = isPacked(key) ? read(key) : undefined;
     if (value) (xattrs ??= new Map()).set(toByteString(key), value);
   }
   return xattrs;
@@ -236,7 +248,3 @@ function xattrsOf(path: Buffer): Map<string, Uint8Array> | undefined {
 function linkText(directory: number, name: string): string {
   return readlinkSync(descriptorPath(directory, name), 'buffer').toString('latin1');
 }
-
-// dev_t as the C library packs it (gnu_dev_major(3)).
-const majorOf = (device: bigint) => Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n));
-const minorOf = (device: bigint) => Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n));

@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, readlinkSync } from 'node:fs';
 import { posix } from 'node:path';
 import { invalidParameter, isClass } from '../../errors.ts';
 import { openFlag } from '../../linux/ffi/files.ts';
+import { statAt } from '../../linux/ffi/stat.ts';
 import type { ImplicitDirectory } from '../../storage/directories.ts';
 import type { Owner } from '../../storage/extract.ts';
 import { packEntry, packOpenDirectory, type PackOptions } from '../../storage/pack.ts';
@@ -85,16 +86,14 @@ function packOptions(context: EngineContext, container: Container, root: number)
   const shifts = shiftedAt(context, root);
   return {
     ...common,
-    owner: ({ uid, gid, dev }) =>
-      shifts(Number(dev))
-        ? { uid: containerId(remap.uidMappings, Number(uid)), gid: containerId(remap.gidMappings, Number(gid)) }
-        : { uid: Number(uid), gid: Number(gid) },
+    owner: ({ uid, gid, device }) =>
+      shifts(device) ? { uid: containerId(remap.uidMappings, uid), gid: containerId(remap.gidMappings, gid) } : { uid, gid },
   };
 }
 
 /** In the container's own layers ids are the host's; binds are shown to the container as they are (docs/decisions/0009). */
-function shiftedAt({ host }: EngineContext, root: number): (device: number) => boolean {
-  const own = fstatSync(root).dev;
+function shiftedAt({ host }: EngineContext, root: number): (device: string) => boolean {
+  const own = statAt(root, '').device;
   return (device) => device === own || !host.idmappedMounts;
 }
 
@@ -154,7 +153,7 @@ function ownerOf(context: EngineContext, container: Container, root: number, cop
   const shifts = shiftedAt(context, root);
   return (entry, directory) => {
     const { uid, gid } = fixed ?? entry;
-    if (!shifts(fstatSync(directory).dev)) return { uid, gid };
+    if (!shifts(statAt(directory, '').device)) return { uid, gid };
     return { uid: mapped(remap.uidMappings, uid), gid: mapped(remap.gidMappings, gid) };
   };
 }

@@ -13,6 +13,8 @@ const libc = bindLibc({
   fsetxattr: { args: ['i32', 'ptr', 'ptr', 'u64', 'i32'], returns: 'i32' },
   lremovexattr: { args: ['ptr', 'ptr'], returns: 'i32' },
   llistxattr: { args: ['ptr', 'ptr', 'u64'], returns: 'i32' },
+  flistxattr: { args: ['i32', 'ptr', 'u64'], returns: 'i32' },
+  fgetxattr: { args: ['i32', 'ptr', 'ptr', 'u64'], returns: 'i32' },
   utimensat: { args: ['i32', 'ptr', 'ptr', 'i32'], returns: 'i32' },
   openat: { args: ['i32', 'ptr', 'i32', 'u32'], returns: 'i32' },
   mkdirat: { args: ['i32', 'ptr', 'u32'], returns: 'i32' },
@@ -64,10 +66,20 @@ const emptyPointer = ptr(empty);
 export function lgetxattr(path: PathLike, name: string): Uint8Array | undefined {
   const at = firstString.put(path, 'lgetxattr');
   const length = libc.lgetxattr(at, secondString.put(name, 'lgetxattr'), largePointer, largeBytes.length);
+  return attributeRead(length, 'lgetxattr', path);
+}
+
+/** The same of an open file (not O_PATH). */
+export function fgetxattr(fd: number, name: string): Uint8Array | undefined {
+  const length = libc.fgetxattr(fd, secondString.put(name, 'fgetxattr'), largePointer, largeBytes.length);
+  return attributeRead(length, 'fgetxattr', `fd ${fd}`);
+}
+
+function attributeRead(length: number, call: string, path: PathLike): Uint8Array | undefined {
   if (length >= 0) return largeBytes.slice(0, length);
   const errno = lastErrno();
   if (errno === errnos.ENODATA || errno === errnos.EOPNOTSUPP) return undefined;
-  throw new SystemCallError('lgetxattr', errno, pathText(path));
+  throw new SystemCallError(call, errno, pathText(path));
 }
 
 /** Sets an extended attribute of a path, not following a symlink at its end. */
@@ -97,11 +109,19 @@ export function lremovexattr(path: PathLike, name: string): void {
  * Names of the extended attributes of a path, a symlink at its end not followed; none where the file system has none.
  */
 export function llistxattr(path: PathLike): string[] {
-  const length = libc.llistxattr(firstString.put(path, 'llistxattr'), largePointer, largeBytes.length);
+  return attributeNames(libc.llistxattr(firstString.put(path, 'llistxattr'), largePointer, largeBytes.length), 'llistxattr', path);
+}
+
+/** The same of an open file (not O_PATH). */
+export function flistxattr(fd: number): string[] {
+  return attributeNames(libc.flistxattr(fd, largePointer, largeBytes.length), 'flistxattr', `fd ${fd}`);
+}
+
+function attributeNames(length: number, call: string, path: PathLike): string[] {
   if (length < 0) {
     const errno = lastErrno();
     if (errno === errnos.EOPNOTSUPP) return [];
-    throw new SystemCallError('llistxattr', errno, pathText(path));
+    throw new SystemCallError(call, errno, pathText(path));
   }
   if (length === 0) return [];
   return Buffer.from(largePointerView(length - 1)).toString().split('\0');
