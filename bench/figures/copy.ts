@@ -32,10 +32,10 @@ export const copy: Figure = {
     const tree = path.join(scratch, 'tree');
     makeTree(tree);
     try {
-      // Into the same place each time: the first round, which is not counted, makes the files, the others replace them.
-      const into = await commandLine([docker, 'cp', `${tree}/.`, `${id}:/tmp`], env, rounds);
-      const out = await commandLine([docker, 'cp', `${id}:/tmp/.`, path.join(scratch, 'out')], env, rounds);
-      return { in: into, out };
+      return {
+        in: await commandLine((round) => [docker, 'cp', tree, `${id}:/in-${round}`], env, rounds),
+        out: await commandLine((round) => [docker, 'cp', `${id}:/in-0`, path.join(scratch, `out-${round}`)], env, rounds),
+      };
     } finally {
       await remove(client, id);
       client.close();

@@ -1,9 +1,11 @@
 import type { Figure } from '../figure.ts';
 import { burst } from './burst.ts';
 import { commandLines } from './command-line.ts';
+import { copy } from './copy.ts';
 import { exec } from './exec.ts';
+import { importing } from './import.ts';
 import { lifecycle } from './lifecycle.ts';
 import { memory } from './memory.ts';
 
 /** In the order of the table. Memory comes first: what the others leave behind would count. */
-export const figures: readonly Figure[] = [memory, lifecycle, commandLines, exec, burst];
+export const figures: readonly Figure[] = [memory, lifecycle, commandLines, exec, burst, copy, importing];
