@@ -24,9 +24,9 @@ static size_t buffered;
 static uint8_t partial[2][LIMIT_MAX_LOG_LINE] __attribute__((aligned(4096)));
 static size_t partial_size[2];
 
-static int open_current(int flags)
+static int open_current(void)
 {
-  CLOSE int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0640);
+  CLOSE int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
   struct stat st;
   if (fd < 0 || fstat(fd, &st) < 0)
     return -errno;
@@ -42,7 +42,7 @@ int log_open(const char *path, uint64_t max_size, uint32_t max_files)
   log_path = text_add(&text, path);
   log_max_size = max_size;
   log_max_files = max_files < 1 ? 1 : max_files;
-  return text.overflow ? -ENAMETOOLONG : open_current(0);
+  return text.overflow ? -ENAMETOOLONG : open_current();
 }
 
 static const char *numbered(char out[PATH_MAX + 16], uint32_t number)
@@ -56,13 +56,15 @@ static const char *numbered(char out[PATH_MAX + 16], uint32_t number)
   return out;
 }
 
-/* path.1 is the newest of the old ones. With one file only, it begins anew. */
+/* path.1 is the newest of the old ones. With one file only, a new one takes its place: who reads the old one may finish. */
 static void rotate(void)
 {
   char from[PATH_MAX + 16], to[PATH_MAX + 16];
   for (uint32_t i = log_max_files - 1; i > 0; i--)
     rename(numbered(from, i - 1), numbered(to, i));
-  if (open_current(log_max_files == 1 ? O_TRUNC : 0) < 0)
+  if (log_max_files == 1)
+    unlink(log_path);
+  if (open_current() < 0)
     log_size = 0; /* the old descriptor goes on: better a large file than lost lines */
 }
 

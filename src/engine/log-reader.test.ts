@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'bun:test';
-import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdtempSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogsRequest } from './engine.ts';
@@ -71,6 +71,59 @@ test('follow sees later lines, survives a rotation, and ends with the container'
     }
   }
   expect(seen).toEqual(['1', '2', '3', '4']);
+});
+
+test('follow misses no file, however often it was rotated since it looked', async () => {
+  const path = join(directory, 'rotated-twice');
+  writeFileSync(path, line('1\n'));
+  const controller = new AbortController();
+  const seen: string[] = [];
+  for await (const chunk of readLogs(path, { ...request, follow: true, signal: controller.signal }, true, () => true)) {
+    seen.push(...Buffer.from(chunk).toString().trim().split('\n'));
+    if (seen.length === 1) {
+      renameSync(path, `${path}.2`);
+      writeFileSync(`${path}.1`, line('2\n'));
+      writeFileSync(path, line('3\n'));
+    }
+    if (seen.length === 3) controller.abort();
+  }
+  expect(seen).toEqual(['1', '2', '3']);
+});
+
+test('a file that is cut short is followed from its new beginning; one that is removed is read on', async () => {
+  const path = join(directory, 'cut');
+  writeFileSync(path, line('1\n') + line('2\n'));
+  const controller = new AbortController();
+  const seen: string[] = [];
+  for await (const chunk of readLogs(path, { ...request, follow: true, signal: controller.signal }, true, () => true)) {
+    seen.push(...Buffer.from(chunk).toString().trim().split('\n'));
+    if (seen.length === 2) writeFileSync(path, line('3\n'));
+    if (seen.length === 3) {
+      const writer = openSync(path, 'a');
+      rmSync(path);
+      writeSync(writer, line('4\n'));
+      closeSync(writer);
+    }
+    if (seen.length === 4) controller.abort();
+  }
+  expect(seen).toEqual(['1', '2', '3', '4']);
+});
+
+test('garbage is passed over, also in front of a record', async () => {
+  const path = join(directory, 'garbage');
+  writeFileSync(path, `${line('1\n')}{"log":"cut${line('2\n')}\0\0\0${line('3\n')}no json\n{}\n[1]\n${line('4\n')}`);
+  expect(await text(path)).toBe('1\n2\n3\n4\n');
+});
+
+test('records of a shim and of others come out alike: escapes, attributes, times', async () => {
+  const path = join(directory, 'forms');
+  const time = '2026-01-01T00:00:01.000000000Z';
+  const log = '{"log":"a\\"\\\\\\t\\r\\u0007\\u00e9\\u20ac\\u003c\\n","stream":"stderr"';
+  writeFileSync(path, `${log},"time":"${time}"}\n${log},"attrs":{"k":"v w"},"time":"${time}"}\n{"time":"2026-01-01T00:00:01Z","log":"x\\ud83d\\ude00\\n"}\n`);
+  const one = 'a"\\\t\r\x07é€<\n';
+  expect(await text(path)).toBe(`${one}${one}x😀\n`);
+  expect(await text(path, { timestamps: true })).toBe(`${time} ${one}${time} ${one}${time} x😀\n`);
+  expect(await text(path, { details: true, stdout: false })).toBe(` ${one}k=v+w ${one}`);
 });
 
 test('a time that is none is refused', async () => {

@@ -13,6 +13,16 @@ export function formatNanoseconds(nanoseconds: bigint): string {
   return fraction === '' ? `${date}Z` : `${date}.${fraction}Z`;
 }
 
+/** The last nanosecond that four digits of a year can say. */
+const lastNanosecond = 253_402_300_799_999_999_999n;
+
+/** The same with all nine digits, as logs have it: of one length, so that times sort as text. Clamped to the years 1970 to 9999. */
+export function timeText(nanoseconds: bigint): string {
+  const within = nanoseconds < 0n ? 0n : nanoseconds > lastNanosecond ? lastNanosecond : nanoseconds;
+  const seconds = new Date(Number(within / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
+  return `${seconds}.${(within % 1_000_000_000n).toString().padStart(9, '0')}Z`;
+}
+
 export const nowText = () => formatNanoseconds(nowNanoseconds());
 
 /** Nanoseconds since the epoch of an RFC 3339 time; undefined when it is none. */
