@@ -154,7 +154,7 @@ static void request_launch(struct connection *c, struct reader *r)
   shim_show(container.id);
   int error = fits ? 0 : -ENAMETOOLONG;
   if (error == 0 && launch.log_path[0] != 0)
-    error = log_open(launch.log_path, launch.log_max_size, launch.log_max_files);
+    error = log_open(launch.log_path, launch.log_max_size, launch.log_max_files, launch.log_attributes);
   if (error < 0) {
     shim_release();
     send_failed(c, launch.request, SECTION_PREPARE, -1, -error, launch.log_path);

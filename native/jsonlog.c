@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 /* One byte of a line is at most six of a record. */
-#define RECORD_MAX (LIMIT_MAX_LOG_LINE * 6 + 128)
+#define RECORD_MAX (LIMIT_MAX_LOG_LINE * 6 + LIMIT_MAX_LOG_ATTRIBUTES + 128)
 #define BUFFER_SIZE (2 * RECORD_MAX > 262144 ? 2 * RECORD_MAX : 262144)
 
 static int log_fd = -1;
@@ -16,6 +16,8 @@ static const char *log_path;
 static char log_path_text[PATH_MAX];
 static uint64_t log_size, log_max_size;
 static uint32_t log_max_files;
+static char *log_attributes;
+static size_t log_attributes_size;
 
 static uint8_t buffer[BUFFER_SIZE] __attribute__((aligned(4096)));
 static size_t buffered;
@@ -36,13 +38,22 @@ static int open_current(void)
   return 0;
 }
 
-int log_open(const char *path, uint64_t max_size, uint32_t max_files)
+int log_open(const char *path, uint64_t max_size, uint32_t max_files, const char *attributes)
 {
   struct text text = TEXT(log_path_text);
   log_path = text_add(&text, path);
   log_max_size = max_size;
   log_max_files = max_files < 1 ? 1 : max_files;
-  return text.overflow ? -ENAMETOOLONG : open_current();
+  log_attributes_size = strlen(attributes);
+  if (text.overflow || log_attributes_size > LIMIT_MAX_LOG_ATTRIBUTES)
+    return -ENAMETOOLONG;
+  if (log_attributes_size > 0) {
+    log_attributes = pages_alloc(log_attributes_size);
+    if (log_attributes == NULL)
+      return -ENOMEM;
+    memcpy(log_attributes, attributes, log_attributes_size);
+  }
+  return open_current();
 }
 
 static const char *numbered(char out[PATH_MAX + 16], uint32_t number)
@@ -186,7 +197,13 @@ static void put_record(int stream, const uint8_t *line, size_t size, bool newlin
   uint8_t *out = put(buffer + buffered, "{\"log\":\"");
   out = escape(out, line, size);
   out = put(out, newline ? "\\n\",\"stream\":\"" : "\",\"stream\":\"");
-  out = put(out, stream == 2 ? "stderr\",\"time\":\"" : "stdout\",\"time\":\"");
+  out = put(out, stream == 2 ? "stderr\"" : "stdout\"");
+  if (log_attributes_size > 0) {
+    out = put(out, ",\"attrs\":");
+    memcpy(out, log_attributes, log_attributes_size);
+    out += log_attributes_size;
+  }
+  out = put(out, ",\"time\":\"");
   memcpy(out, read_at, TIMESTAMP_LENGTH);
   out = put(out + TIMESTAMP_LENGTH, "\"}\n");
   buffered = (size_t)(out - buffer);

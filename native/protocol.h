@@ -81,6 +81,7 @@ enum {
 enum {
   LIMIT_MAX_MESSAGE = 16777216,
   LIMIT_MAX_LOG_LINE = 16384,
+  LIMIT_MAX_LOG_ATTRIBUTES = 32768,
   LIMIT_DRAIN_MS = 500,
   LIMIT_EXPECT_MS = 10000,
 };
@@ -94,6 +95,7 @@ struct request_launch {
   const char *log_path;
   uint64_t log_max_size;
   uint32_t log_max_files;
+  const char *log_attributes;
   const char *exit_record_path;
   const char *oom_events_path;
   const char *socket_path;
@@ -110,6 +112,7 @@ static inline bool decode_request_launch(struct reader *r, struct request_launch
       && take_string(r, &v->log_path)
       && take_u64(r, &v->log_max_size)
       && take_u32(r, &v->log_max_files)
+      && take_string(r, &v->log_attributes)
       && take_string(r, &v->exit_record_path)
       && take_string(r, &v->oom_events_path)
       && take_string(r, &v->socket_path)

@@ -195,7 +195,8 @@ bool send_exited(const struct process *process);
 void send_released(void);
 
 /* jsonlog.c */
-int log_open(const char *path, uint64_t max_size, uint32_t max_files);
+/* `attributes`: JSON that every record gets as its `attrs`, or empty. */
+int log_open(const char *path, uint64_t max_size, uint32_t max_files, const char *attributes);
 void log_write(int stream, const uint8_t *data, size_t size);
 /* Writes what has been gathered to the file; `end` also what has no newline yet. */
 void log_flush(bool end);

@@ -17,7 +17,7 @@ import { EventBus } from './engine/events.ts';
 import { createIdleTrim } from './engine/idle.ts';
 import { createImageEndpoints } from './engine/image-endpoints.ts';
 import { createLogger, type Logger } from './engine/logger.ts';
-import { defaultLogBounds, parseLogBounds } from './engine/log-bounds.ts';
+import { defaultLogBounds, parseLogBounds } from './engine/log-options.ts';
 import { reconcile } from './engine/reconcile.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import { deviceSource } from './engine/spec/host-devices.ts';

@@ -43,7 +43,7 @@ export class ContainerExec {
       OpenStdin: config.AttachStdin ?? false,
       OpenStderr: config.AttachStderr ?? false,
       OpenStdout: config.AttachStdout ?? false,
-      CanRemove: state.status === 'exited',
+      CanRemove: false,
       ContainerID: this.containerId,
       DetachKeys: config.DetachKeys ? Buffer.from(this.detachKeys).toString('base64') : '',
       Pid: state.status === 'running' ? state.process.pid : state.status === 'exited' ? state.pid : 0,

@@ -9,7 +9,7 @@ import { created } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { encodeContainerConfig, encodeHostConfig } from './docker-encoding.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from './docker-types.ts';
-import { parseLogBounds } from './log-bounds.ts';
+import { validateLogOptions } from './log-options.ts';
 import { checkName, generateName } from './names.ts';
 import { containerPaths } from './paths.ts';
 import { adaptHostConfig } from './spec/adapt.ts';
@@ -24,7 +24,7 @@ export async function createContainer(context: EngineContext, name: string | und
   const { HostConfig: requestedHost, NetworkingConfig: _endpoints, ...requestedConfig } = request;
   const hostConfig = adaptHostConfig(requestedHost ?? {}, context.host);
   const Warnings = validateCreate(requestedConfig, hostConfig, context.host);
-  hostConfig.LogConfig = logConfig(context, hostConfig);
+  hostConfig.LogConfig = logConfig(hostConfig);
   const image = findImage(context, requestedConfig.Image ?? '', platform);
   const config = mergeConfig(context, requestedConfig, hostConfig, image);
   const argv = argvOf(config);
@@ -117,16 +117,9 @@ function mountsOf(context: EngineContext, config: ContainerConfig, hostConfig: H
 }
 
 /** With the default driver filled in. Throws for a driver or an option that is not there. */
-function logConfig(context: EngineContext, { LogConfig }: HostConfig): { Type: string; Config: Record<string, string> } {
-  const type = LogConfig?.Type ?? '';
-  if (!['', 'json-file', 'none'].includes(type)) {
-    throw invalidParameter(`error looking up logging plugin ${type}: plugin "${type}" not found`);
-  }
-  for (const key of Object.keys(LogConfig?.Config ?? {})) {
-    if (!['max-size', 'max-file', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag', 'mode', 'max-buffer-size'].includes(key)) {
-      throw invalidParameter(`unknown log opt '${key}' for ${type || 'json-file'} log driver`);
-    }
-  }
-  parseLogBounds(LogConfig?.Config ?? {}, context.settings.log);
-  return { Type: type || 'json-file', Config: LogConfig?.Config ?? {} };
+function logConfig({ LogConfig }: HostConfig): { Type: string; Config: Record<string, string> } {
+  const Type = LogConfig?.Type || 'json-file';
+  const Config = LogConfig?.Config ?? {};
+  validateLogOptions(Type, Config);
+  return { Type, Config };
 }

@@ -4,13 +4,13 @@ import { invalidParameter } from '../errors.ts';
 
 const defaultKeys = 'ctrl-p,ctrl-q';
 
-/** The bytes of a sequence such as `ctrl-a,x`. Throws on one Docker would not accept. */
-export function parseDetachKeys(keys: string): Uint8Array {
+/** The bytes of a sequence such as `ctrl-a,x`. Docker calls them escape keys for an exec. Throws on one Docker would not accept. */
+export function parseDetachKeys(keys: string, what: 'detach' | 'escape' = 'detach'): Uint8Array {
   return Uint8Array.from((keys === '' ? defaultKeys : keys).split(','), (key) => {
     if (key.length === 1) return key.charCodeAt(0);
     const control = /^ctrl-(.)$/.exec(key)?.[1];
     const index = control === undefined ? -1 : '@abcdefghijklmnopqrstuvwxyz[\\]^_'.indexOf(control.toLowerCase());
-    if (index < 0) throw invalidParameter(`Invalid detach keys (${keys}) provided`);
+    if (index < 0) throw invalidParameter(`Invalid ${what} keys (${keys}) provided`);
     return index;
   });
 }

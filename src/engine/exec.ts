@@ -17,7 +17,7 @@ import { frameHeader, relay } from './stream-session.ts';
 export function createExec(context: EngineContext, container: Container, config: ExecConfig): ContainerExec {
   if (!config.Cmd?.length) throw invalidParameter('No exec command specified');
   requireRunning(container);
-  const exec = new ContainerExec(container.id, config, parseDetachKeys(config.DetachKeys ?? ''));
+  const exec = new ContainerExec(container.id, config, parseDetachKeys(config.DetachKeys ?? '', 'escape'));
   container.execs.set(exec.id, exec);
   context.execs.set(exec.id, exec);
   context.events.publish('container', `exec_create: ${commandText(config.Cmd)}`, container.id, container.eventAttributes({ execID: exec.id }));

@@ -27,7 +27,10 @@ export function recordExit(context: EngineContext, container: Container, exit: E
   // The run is over whether or not the disk takes it; the shim's exit record is there for the next daemon.
   context.registry.saveIfPossible(container);
   for (const exec of container.execs.values()) {
-    if (exec.state.status === 'created') exec.state = { status: 'exited', exitCode: 137, pid: 0 };
+    if (exec.state.status !== 'created') continue;
+    // Never to be started any more, and forgotten, as with Docker.
+    container.execs.delete(exec.id);
+    context.execs.delete(exec.id);
   }
   wakeFollowers(containerPaths(context.settings.dataRoot, record.id).log);
   if (exit.oomKilled) context.events.publish('container', 'oom', record.id, container.eventAttributes());

@@ -12,7 +12,7 @@ export function inspectContainer(context: EngineContext, container: Container, w
   const { record } = container;
   const root = context.storage.root(record.id, record.topLayer);
   const [path = '', ...args] = record.argv;
-  const execs = [...container.execs.values()].filter((exec) => exec.state.status === 'running').map((exec) => exec.id);
+  const execs = [...container.execs.values()].filter((exec) => exec.state.status !== 'exited').map((exec) => exec.id);
   return {
     Id: record.id,
     Created: record.created,
@@ -51,7 +51,7 @@ export function inspectContainer(context: EngineContext, container: Container, w
 function files(context: EngineContext, { record }: Container): object {
   const untried = record.state.status === 'created' && record.state.error === '';
   const { resolvConf, hostname, hosts, log } = containerPaths(context.settings.dataRoot, record.id);
-  const LogPath = untried || record.hostConfig.LogConfig?.Type === 'none' ? '' : log;
+  const LogPath = untried || record.hostConfig.LogConfig?.Type !== 'json-file' ? '' : log;
   if (untried || record.config.NetworkDisabled === true) return { ResolvConfPath: '', HostnamePath: '', HostsPath: '', LogPath };
   return { ResolvConfPath: resolvConf, HostnamePath: hostname, HostsPath: hosts, LogPath };
 }

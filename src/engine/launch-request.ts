@@ -13,7 +13,8 @@ import type { ContainerExec } from './container-exec.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import type { ExecStart } from './exec.ts';
-import { parseLogBounds } from './log-bounds.ts';
+import { logAttributes } from './log-attributes.ts';
+import { startedLogBounds } from './log-options.ts';
 import { containerPaths } from './paths.ts';
 import { buildExecProcess } from './spec/build-exec.ts';
 import { buildOciConfig, type BuiltSpec } from './spec/build.ts';
@@ -172,5 +173,5 @@ function joined(context: EngineContext, modeText: string | undefined, namespace:
 function logTarget(context: EngineContext, container: Container, path: string): LogTarget | null {
   const { LogConfig } = container.record.hostConfig;
   if (LogConfig?.Type === 'none') return null;
-  return { path, ...parseLogBounds(LogConfig?.Config ?? {}, context.settings.log) };
+  return { path, attributes: logAttributes(container), ...startedLogBounds(LogConfig?.Config ?? {}, context.settings.log) };
 }

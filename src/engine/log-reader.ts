@@ -13,8 +13,8 @@ import { nowNanoseconds, parseBound } from './timestamps.ts';
  */
 export function readLogs(path: string, request: LogsRequest, tty: boolean, isLive: () => boolean): AsyncGenerator<Uint8Array> {
   const { stdout, stderr, timestamps, details } = request;
-  const until = bound(request.until, 'until');
-  const reader = new RecordReader({ stdout, stderr, timestamps, details, tty, since: bound(request.since, 'since'), until });
+  const until = bound(request.until);
+  const reader = new RecordReader({ stdout, stderr, timestamps, details, tty, since: bound(request.since), until });
   const goesOn = () => isLive() && request.signal?.aborted !== true && !(until !== undefined && until < nowNanoseconds());
   return stream(path, request, reader, goesOn);
 }
@@ -41,10 +41,10 @@ async function* stream(path: string, request: LogsRequest, reader: RecordReader,
   }
 }
 
-function bound(text: string, name: string): bigint | undefined {
+function bound(text: string): bigint | undefined {
   if (text === '0' || text === '') return undefined;
   const value = parseBound(text);
-  if (value === 'invalid') throw invalidParameter(`invalid value for "${name}": ${text}`);
+  if (value === 'invalid') throw invalidParameter(`strconv.ParseInt: parsing ${JSON.stringify(text.split('.')[0])}: invalid syntax`);
   return value;
 }
 

@@ -53,7 +53,7 @@ const isWorkingDirectoryTaken = ({ failure, operation }: LaunchError): boolean =
 
 /** An exec that did not start. `command` is its first argument. */
 export function execFailure(error: LaunchError, command: string): LaunchFailure {
-  return classify(`${execPrefix}${describeFailure(error, command)}: unknown`, error);
+  return classify(`${execPrefix}${describeFailure(error, command)}`, error);
 }
 
 /**

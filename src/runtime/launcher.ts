@@ -101,6 +101,7 @@ async function launch(
     logPath: request.log?.path ?? '',
     logMaxSize: BigInt(request.log?.maxSize ?? 0),
     logMaxFiles: request.log?.maxFiles ?? 1,
+    logAttributes: request.log?.attributes ?? '',
     exitRecordPath: request.exitRecordPath,
     oomEventsPath: request.oomEventsPath ?? '',
     socketPath: path,

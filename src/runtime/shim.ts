@@ -13,6 +13,8 @@ export interface LogTarget {
   readonly maxSize: number;
   /** Files kept, the current one included; at least 1. */
   readonly maxFiles: number;
+  /** JSON of an object that every record gets as its `attrs`, at most 32 KiB; empty for none. */
+  readonly attributes?: string;
 }
 
 export interface StdioOptions {

@@ -104,6 +104,25 @@ recent('refuses an empty command, an unknown exec, a container that does not run
   expect([stopped.status, stopped.body.toString().trim()]).toEqual([409, `{"message":"container ${id} is not running"}`]);
 });
 
+recent('is listed by its container until it has ended, and forgotten if it never ran', async () => {
+  const id = await subject.output('run', '-d', 'busybox', 'sleep', '1000');
+  const listed = async () => (await subject.api.json<{ ExecIDs: string[] | null }>('GET', `/containers/${id}/json`)).ExecIDs;
+  const create = async (Cmd: string[]) => (await subject.api.json<{ Id: string }>('POST', `/containers/${id}/exec`, { Cmd, AttachStdout: true })).Id;
+  expect(await listed()).toBeNull();
+  const ran = await create(['true']);
+  expect(await listed()).toEqual([ran]);
+  const stream = await Client.hijack(subject.engine.socket, `/exec/${ran}/start`, {});
+  await stream.all();
+  stream.socket.destroy();
+  expect(await listed()).toBeNull();
+  expect(await subject.api.json('GET', `/exec/${ran}/json`)).toMatchObject({ Running: false, ExitCode: 0, CanRemove: false });
+  const never = await create(['true']);
+  await subject.output('kill', id);
+  await subject.output('wait', id);
+  const start = await subject.api.request('POST', `/exec/${never}/start`, { Detach: true });
+  expect([start.status, String(start.body).trim()]).toEqual([404, `{"message":"No such exec instance: ${never}"}`]);
+});
+
 it('ends with its container', async () => {
   const id = await subject.output('run', '-d', 'busybox', 'sleep', '1000');
   const running = subject.docker('exec', id, 'sleep', '1000');

@@ -33,7 +33,7 @@ export const requests = {
   launch: {
     type: 1,
     fields: {
-      request: 'u32', id: 'string', stdio: 'u32', expected: 'u32', stallMs: 'u32', logPath: 'string', logMaxSize: 'u64', logMaxFiles: 'u32',
+      request: 'u32', id: 'string', stdio: 'u32', expected: 'u32', stallMs: 'u32', logPath: 'string', logMaxSize: 'u64', logMaxFiles: 'u32', logAttributes: 'string',
       exitRecordPath: 'string', oomEventsPath: 'string', socketPath: 'string', plan: 'bytes',
     },
   },
@@ -88,6 +88,8 @@ export const limits = {
   maxMessage: 16 * 1024 * 1024,
   /** A longer line is written to the log in pieces of this many bytes, as Docker does. */
   maxLogLine: 16 * 1024,
+  /** Bytes of the attributes in each record of the log. */
+  maxLogAttributes: 32 * 1024,
   /** After the exit of a process, how long others that hold its output open are listened to. */
   drainMs: 500,
   /** How long a process waits for the attachments that were announced. */
