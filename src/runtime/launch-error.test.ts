@@ -109,7 +109,7 @@ test('a working directory that is a file; a root that cannot be mounted', () => 
 test('exec', () => {
   const failure = execFailure(failed(execve, ENOENT), 'foo');
   expect(failure.error.message).toBe(
-    'OCI runtime exec failed: exec failed: unable to start container process: exec: "foo": executable file not found in $PATH: unknown',
+    'OCI runtime exec failed: exec failed: unable to start container process: exec: "foo": executable file not found in $PATH',
   );
   expect(failure.exitCode).toBe(127);
   expect(execFailure(failed(execve, EACCES), '/foo').exitCode).toBe(126);
