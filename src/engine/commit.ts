@@ -55,7 +55,7 @@ function ownerInside(context: EngineContext, container: Container): PackOptions[
   const remap = remapOf(context, container);
   if (remap === null) return undefined;
   const { uidMappings, gidMappings } = remap;
-  return ({ uid, gid }) => ({ uid: containerId(uidMappings, Number(uid)), gid: containerId(gidMappings, Number(gid)) });
+  return ({ uid, gid }) => ({ uid: containerId(uidMappings, uid), gid: containerId(gidMappings, gid) });
 }
 
 /** A container that does not run, or is frozen already, is left as it is. */
