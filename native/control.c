@@ -75,6 +75,12 @@ bool send_exited(const struct process *p)
   return send_to_all(&w, REPLY_EXITED);
 }
 
+bool send_oom(void)
+{
+  struct writer w = message_begin();
+  return send_to_all(&w, REPLY_OOM);
+}
+
 void send_released(void)
 {
   struct writer w = message_begin();
@@ -97,6 +103,7 @@ static void send_hello(struct connection *to)
   }
   SEND(to, hello, REPLY_HELLO, (uint32_t)getpid(), (uint32_t)processes[0].pid, container.exit_record_path,
        { count, ids }, { count, (const uint8_t *)pids });
+  oom_tell_again();
   for (int i = 0; i < process_count; i++) {
     struct process *p = &processes[i];
     if (p->state != PROCESS_FINISHED)

@@ -302,6 +302,8 @@ static void starting_over(struct process *p)
     message_free(p);
     p->state = PROCESS_RUNNING;
     send_started(p);
+    if (p == &processes[0])
+      oom_watch();
     process_update(p);
     return;
   case PROGRESS_FAILED:
@@ -405,7 +407,8 @@ static void on_exit(struct source *source, uint32_t events)
   p->state = PROCESS_DRAINING;
   p->drain_until = monotonic_ms() + LIMIT_DRAIN_MS;
   if (p == &processes[0]) {
-    p->exit.oom_killed = record_oom_killed();
+    oom_unwatch();
+    p->exit.oom_killed = record_oom_kills() > 0;
     for (int i = 1; i < process_count; i++)
       process_kill(&processes[i]); /* those that share no pid namespace with it */
   }

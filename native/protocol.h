@@ -12,6 +12,7 @@
  *   `launch` {plan, expected: n} ────────────────────► prepare, clone, init …
  *                                ◄──────────────────── `started` {pid}   or   `failed` {operation}, release, exit
  *   `exec` `signal` `resize`     ────────────────────► each answered by `started`, `failed` or `done`
+ *                                ◄──────────────────── `oom` when a process is killed for want of memory, and the container goes on
  *                                ◄──────────────────── `exited` {target} for an exec, for the container
  *                                ◄──────────────────── `released`, exit
  *
@@ -42,6 +43,7 @@ enum {
   REPLY_DONE = 66,
   REPLY_EXITED = 67,
   REPLY_RELEASED = 68,
+  REPLY_OOM = 70,
   REPLY_HELLO = 69,
 };
 
@@ -279,6 +281,16 @@ struct reply_released {
 };
 
 static inline void encode_reply_released(struct writer *w, const struct reply_released *v)
+{
+  (void)w;
+  (void)v;
+}
+
+struct reply_oom {
+  char nothing;
+};
+
+static inline void encode_reply_oom(struct writer *w, const struct reply_oom *v)
 {
   (void)w;
   (void)v;

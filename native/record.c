@@ -3,18 +3,18 @@
 #include <stdio.h>
 
 /* `oom_kill N` stands in memory.events (v2) and, since 4.13, in memory.oom_control (v1). */
-bool record_oom_killed(void)
+uint64_t record_oom_kills(void)
 {
   char content[1024];
   if (container.oom_events_path[0] == 0 || read_small(container.oom_events_path, content, sizeof content) < 0)
-    return false;
+    return 0;
   for (const char *line = content; line != NULL && *line != 0; line = strchr(line, '\n'), line = line == NULL ? NULL : line + 1) {
     uint64_t count;
     const char *number = line + 9;
     if (strncmp(line, "oom_kill ", 9) == 0 && parse_number(&number, &count))
-      return count > 0;
+      return count;
   }
-  return false;
+  return 0;
 }
 
 /* Written beside its place and renamed: a reader sees all of it or nothing. It outlives the daemon, not the machine: no fsync. */

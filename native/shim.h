@@ -192,6 +192,8 @@ void send_started(struct process *process);
 void send_failed(struct connection *to, uint32_t request, uint32_t section, int32_t index, int error, const char *object);
 /* True when a daemon took it. */
 bool send_exited(const struct process *process);
+/* The same. */
+bool send_oom(void);
 void send_released(void);
 
 /* jsonlog.c */
@@ -205,4 +207,11 @@ void log_trim(void);
 
 /* record.c */
 void record_exit(const struct exit_facts *exit);
-bool record_oom_killed(void);
+/* How many processes of the container the kernel has killed for want of memory. */
+uint64_t record_oom_kills(void);
+
+/* oom.c */
+void oom_watch(void);
+void oom_unwatch(void);
+/* To a daemon that has come back, what the last one was not there to hear. */
+void oom_tell_again(void);

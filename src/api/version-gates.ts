@@ -153,8 +153,10 @@ const oldImageConfig = {
 
 /** `GET /info`. */
 export function gateInfo(info: object, version: number): object {
-  if (version >= 50) return info;
-  const old: Json = { BridgeNfIptables: false, BridgeNfIp6tables: false, ...info };
+  const { KernelMemory, ...current } = info as Json;
+  if (version >= 50) return current;
+  const old: Json = { BridgeNfIptables: false, BridgeNfIp6tables: false, ...current };
+  if (version < 42) old['KernelMemory'] = KernelMemory ?? false;
   delete old['DiscoveredDevices'];
   if (version < 49) {
     delete old['FirewallBackend'];
@@ -167,7 +169,6 @@ export function gateInfo(info: object, version: number): object {
       if (old[name] !== undefined) old[name] = { ...commit, Expected: commit['ID'] };
     }
   }
-  if (version < 42) Object.assign(old, { KernelMemory: old['KernelMemory'] ?? false });
   if (version < 39) {
     old['KernelVersion'] ||= '<unknown>';
     old['OperatingSystem'] ||= '<unknown>';

@@ -12,11 +12,20 @@ export interface Ended {
   readonly finishedAt: string;
 }
 
+/** A run that goes on. */
+export interface Alive {
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  /** The kernel has killed a process of it for want of memory, and it has gone on. */
+  readonly oomKilled?: true;
+}
+
 export type ContainerState =
   /** Never ran. A start that failed leaves its exit code (126, 127, 128) and error here, as Docker does. */
   | { readonly status: 'created'; readonly exitCode: number; readonly error: string }
-  | { readonly status: 'running'; readonly pid: number; readonly startedAt: string; readonly finishedAt: string }
-  | { readonly status: 'paused'; readonly pid: number; readonly startedAt: string; readonly finishedAt: string }
+  | ({ readonly status: 'running' } & Alive)
+  | ({ readonly status: 'paused' } & Alive)
   /** Ended, and waiting for its restart policy's delay. */
   | ({ readonly status: 'restarting' } & Ended)
   | ({ readonly status: 'exited' } & Ended)
@@ -47,7 +56,7 @@ export function endedOf(state: ContainerState): Ended {
     return { exitCode, oomKilled, error, startedAt, finishedAt };
   }
   return {
-    exitCode: exitCodeOf(state), oomKilled: false, error: isAlive(state) ? '' : state.error,
+    exitCode: exitCodeOf(state), oomKilled: isAlive(state) && state.oomKilled === true, error: isAlive(state) ? '' : state.error,
     startedAt: isAlive(state) ? state.startedAt : zeroTime, finishedAt: isAlive(state) ? state.finishedAt : zeroTime,
   };
 }

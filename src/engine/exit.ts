@@ -17,11 +17,12 @@ export function recordExit(context: EngineContext, container: Container, exit: E
   const { record } = container;
   stopMonitor(container);
   const startedAt = isAlive(record.state) ? record.state.startedAt : zeroTime;
+  const oomTold = isAlive(record.state) && record.state.oomKilled === true;
   const duration = seconds(startedAt, exit.finishedAt);
   const delay = container.removing || container.exitOnNext ? undefined : nextRestart(record, exit.exitCode, duration);
   record.state = {
     status: delay === undefined ? 'exited' : 'restarting',
-    exitCode: exit.exitCode, oomKilled: exit.oomKilled, error: '', startedAt, finishedAt: exit.finishedAt,
+    exitCode: exit.exitCode, oomKilled: exit.oomKilled || oomTold, error: '', startedAt, finishedAt: exit.finishedAt,
   };
   if (delay !== undefined) record.restartCount++;
   // The run is over whether or not the disk takes it; the shim's exit record is there for the next daemon.
@@ -33,12 +34,21 @@ export function recordExit(context: EngineContext, container: Container, exit: E
     context.execs.delete(exec.id);
   }
   wakeFollowers(containerPaths(context.settings.dataRoot, record.id).log);
-  if (exit.oomKilled) context.events.publish('container', 'oom', record.id, container.eventAttributes());
+  if (exit.oomKilled && !oomTold) context.events.publish('container', 'oom', record.id, container.eventAttributes());
   context.events.publish('container', 'die', record.id, container.eventAttributes({
     execDuration: String(duration), exitCode: String(exit.exitCode),
   }));
   container.settleWaiters(['next-exit'], { StatusCode: exit.exitCode });
   return delay;
+}
+
+/** The container has run out of memory, and goes on: another process than its first was killed. */
+export function recordOutOfMemory(context: EngineContext, container: Container): void {
+  const { record } = container;
+  if (!isAlive(record.state)) return;
+  record.state = { ...record.state, oomKilled: true };
+  context.registry.saveIfPossible(container);
+  context.events.publish('container', 'oom', record.id, container.eventAttributes());
 }
 
 function seconds(from: string, to: string): number {

@@ -8,7 +8,7 @@ import { takePendingAttachments } from './attach.ts';
 import type { Container, PendingAttachment } from './container.ts';
 import { endedOf, exitCodeOf, isAlive, zeroTime } from './container-state.ts';
 import type { EngineContext } from './context.ts';
-import { recordExit } from './exit.ts';
+import { recordExit, recordOutOfMemory } from './exit.ts';
 import { releaseAbandoned } from './abandoned.ts';
 import { beginMonitor } from './health/monitor.ts';
 import { buildLaunchRequest } from './launch-request.ts';
@@ -97,11 +97,15 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
   const { record } = container;
   const { finishedAt } = endedOf(record.state);
   const paused = record.state.status === 'paused';
-  record.state = { status: paused ? 'paused' : 'running', pid: shim.pid, startedAt, finishedAt: isAlive(record.state) ? zeroTime : finishedAt };
+  const oomKilled = isAlive(record.state) && record.state.oomKilled ? { oomKilled: true as const } : {};
+  record.state = {
+    status: paused ? 'paused' : 'running', pid: shim.pid, startedAt, finishedAt: isAlive(record.state) ? zeroTime : finishedAt, ...oomKilled,
+  };
   container.shim = shim;
   beginMonitor(context, container);
   // It runs, whether or not the disk takes it: a daemon that finds the shim later knows as much.
   context.registry.saveIfPossible(container);
+  shim.onOutOfMemory(() => recordOutOfMemory(context, container));
   container.exitHandled = shim.exited.then(async (exit) => {
     await outputsEnded(container);
     handleExit(context, container, exit);

@@ -1,11 +1,12 @@
 /** `GET /version`, `GET /info`, `GET /events`. */
 import { createHash } from 'node:crypto';
 import { readFileSync, statfsSync } from 'node:fs';
-import { hostFacts, limitSupport } from '../linux/host.ts';
+import { hostFacts } from '../linux/host.ts';
 import type { EngineContext } from './context.ts';
 import { isAlive } from './container-state.ts';
 import { diskUsage } from './disk-usage.ts';
 import type { SystemService } from './engine.ts';
+import { limitSupport } from './limit-support.ts';
 import { nowText } from './timestamps.ts';
 
 export const apiVersion = '1.51';
@@ -57,7 +58,7 @@ function info(context: EngineContext): object {
     Driver: context.storage.name,
     DriverStatus: [['Backing Filesystem', fileSystemName(settings.dataRoot)], ['Supports d_type', 'true'], ['Using metacopy', 'false'], ['Native Overlay Diff', 'true'], ['userxattr', 'false']],
     Plugins: { Volume: ['local'], Network: ['host', 'null'], Authorization: null, Log: ['json-file', 'none'] },
-    ...limitSupport(cgroups),
+    ...limitSupport(context.host.cgroup),
     Debug: settings.debug,
     NFd: 0,
     NGoroutines: 0,
@@ -99,7 +100,6 @@ function info(context: EngineContext): object {
     SecurityOptions: security,
     ProductLicense: '',
     CDISpecDirs: null,
-    Warnings: null,
   };
 
   /** Stable for a host and a data root; Docker keeps a random one in a file. */

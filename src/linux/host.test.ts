@@ -1,8 +1,5 @@
 import { expect, test } from 'bun:test';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { hostFacts, limitSupport, parseOsRelease } from './host.ts';
+import { hostFacts, parseOsRelease } from './host.ts';
 import { checkPrerequisites, gatherPrerequisites, missingPrerequisites, type PrerequisiteFacts } from './prerequisites.ts';
 
 const good: PrerequisiteFacts = {
@@ -41,18 +38,4 @@ test('os-release', () => {
   expect(parseOsRelease('# comment\nPRETTY_NAME="A \\"quoted\\" name"\nVERSION_ID=\'12\'\nID=debian\nEMPTY=\n')).toEqual({
     PRETTY_NAME: 'A "quoted" name', VERSION_ID: '12', ID: 'debian', EMPTY: '',
   });
-});
-
-test('limits that a host has', () => {
-  const root = mkdtempSync(join(tmpdir(), 'caisson-host-'));
-  try {
-    mkdirSync(join(root, 'memory'));
-    for (const file of ['memory.limit_in_bytes', 'memory.oom_control']) writeFileSync(join(root, 'memory', file), '');
-    const v1 = limitSupport({ swapLimit: true, controllers: [] }, { kind: 'v1', hierarchies: [{ mountPoint: join(root, 'memory'), controllers: ['memory'] }] });
-    expect(v1).toMatchObject({ MemoryLimit: true, SwapLimit: true, OomKillDisable: true, CPUSet: false, PidsLimit: false });
-    const v2 = limitSupport({ swapLimit: false, controllers: ['cpuset', 'cpu', 'memory'] }, { kind: 'v2', mountPoint: root });
-    expect(v2).toMatchObject({ MemoryLimit: true, SwapLimit: false, OomKillDisable: false, CPUSet: true, CpuCfsQuota: true, PidsLimit: false });
-  } finally {
-    rmSync(root, { recursive: true });
-  }
 });

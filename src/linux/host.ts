@@ -1,9 +1,6 @@
 /** What `docker info` and `docker version` say about the host. */
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem, version } from 'node:os';
-import { join } from 'node:path';
-import { detectCgroups, type CgroupHost } from './cgroup/detect.ts';
-import type { CgroupDriver } from './cgroup/driver.ts';
 
 export interface HostFacts {
   readonly kernelRelease: string;
@@ -62,54 +59,4 @@ function unquote(value: string): string {
   if (quote === "'" && value.endsWith(quote)) return value.slice(1, -1);
   const inner = quote === '"' && value.endsWith(quote) ? value.slice(1, -1) : value;
   return inner.replace(/\\(.)/g, '$1');
-}
-
-/** What can be limited here, as the flags of `docker info`. */
-export interface LimitSupport {
-  readonly MemoryLimit: boolean;
-  readonly SwapLimit: boolean;
-  readonly CpuCfsPeriod: boolean;
-  readonly CpuCfsQuota: boolean;
-  readonly CPUShares: boolean;
-  readonly CPUSet: boolean;
-  readonly PidsLimit: boolean;
-  readonly OomKillDisable: boolean;
-  readonly BlkioWeight: boolean;
-  readonly IPv4Forwarding: boolean;
-}
-
-/** What `driver` can set on `host`. */
-export function limitSupport({ swapLimit, controllers }: Pick<CgroupDriver, 'swapLimit' | 'controllers'>, host: CgroupHost = detectCgroups()): LimitSupport {
-  const forwarding = readText('/proc/sys/net/ipv4/ip_forward') === '1';
-  if (host.kind !== 'v1') {
-    const has = (controller: string) => controllers.includes(controller);
-    return {
-      MemoryLimit: has('memory'), SwapLimit: swapLimit, CpuCfsPeriod: has('cpu'), CpuCfsQuota: has('cpu'), CPUShares: has('cpu'),
-      CPUSet: has('cpuset'), PidsLimit: has('pids'), OomKillDisable: false, BlkioWeight: has('io'), IPv4Forwarding: forwarding,
-    };
-  }
-  const file = (controller: string, name: string) => {
-    const hierarchy = host.hierarchies.find(({ controllers }) => controllers.includes(controller));
-    return hierarchy !== undefined && existsSync(join(hierarchy.mountPoint, name));
-  };
-  return {
-    MemoryLimit: file('memory', 'memory.limit_in_bytes'),
-    SwapLimit: swapLimit,
-    CpuCfsPeriod: file('cpu', 'cpu.cfs_period_us'),
-    CpuCfsQuota: file('cpu', 'cpu.cfs_quota_us'),
-    CPUShares: file('cpu', 'cpu.shares'),
-    CPUSet: file('cpuset', 'cpuset.cpus'),
-    PidsLimit: file('pids', 'cgroup.procs'),
-    OomKillDisable: file('memory', 'memory.oom_control'),
-    BlkioWeight: file('blkio', 'blkio.weight') || file('blkio', 'blkio.bfq.weight'),
-    IPv4Forwarding: forwarding,
-  };
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
 }

@@ -125,6 +125,8 @@ export interface Shim extends ShimProcess {
    * what has no name any more. `abandoned`: the shim was killed before that, and `Launcher.release` has to do it.
    */
   readonly released: Promise<'released' | 'abandoned'>;
+  /** `listener` is called each time the container runs out of memory without ending; its exit says it for its first process. */
+  onOutOfMemory(listener: () => void): void;
   exec(request: ExecRequest): Promise<ExecProcess>;
   /** Running execs that the shim knows; after a restart of the daemon also those that ended before it came back. */
   readonly execs: ReadonlyMap<string, ExecProcess>;

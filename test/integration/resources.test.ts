@@ -3,6 +3,7 @@ import { describe, expect } from 'bun:test';
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { hierarchies } from '../support/cgroups.ts';
+import { run } from '../support/command.ts';
 import { blockDevice, cgroupOf, cgroupVersion, expectedHere, readLimits, type Expected } from '../support/limits.ts';
 import { requires } from '../support/requirements.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
@@ -338,6 +339,67 @@ describe('refused by the kernel when it starts', () => {
     expect(status).toBe(500);
     // Docker Engine has only the remark that runc's child went away.
     if (!subject.isDockerd) expect(message).toContain("can't set oom_score_adj to -500: lowering it needs CAP_SYS_RESOURCE");
+  });
+});
+
+recent('info tells what can be limited', async () => {
+  const info = await subject.api.json('GET', '/info');
+  const v1 = cgroupVersion() === 1;
+  expect(info).toMatchObject({
+    CgroupDriver: 'cgroupfs', CgroupVersion: v1 ? '1' : '2', MemoryLimit: true, CpuCfsPeriod: true, CpuCfsQuota: true, CPUShares: true,
+    CPUSet: true, PidsLimit: true, OomKillDisable: v1,
+  });
+  expect(info).not.toHaveProperty('KernelMemory');
+  expect(info).not.toHaveProperty('BlkioWeight');
+  expect(await subject.api.json('GET', '/v1.41/info')).toMatchObject({ KernelMemory: v1 });
+  if (v1) expect(info).toMatchObject({ KernelMemoryTCP: true });
+  else expect(info).not.toHaveProperty('KernelMemoryTCP');
+});
+
+describe('out of memory', () => {
+  const limits = ['--network', 'none', '-m', '16m', '--memory-swap', '16m'];
+  const greedy = 'dd if=/dev/zero of=/dev/null bs=64M count=1 2>/dev/null';
+  const oomEvents = async (id: string, since: number): Promise<string[]> => {
+    const until = Math.ceil(Date.now() / 1000) + 1;
+    const told = await subject.output('events', '--since', String(since), '--until', String(until), '--filter', `container=${id}`, '--filter', 'event=oom', '--filter', 'event=die', '--format', '{{.Action}}');
+    return told.split('\n');
+  };
+
+  it('is told when it happens to the first process', async () => {
+    const since = Date.now() / 1000 - 1;
+    const id = await subject.output('run', '-d', ...limits, 'busybox', 'sh', '-c', `exec ${greedy}`);
+    expect(await subject.output('wait', id)).toBe('137');
+    expect(await subject.inspect(id, '{{.State.OOMKilled}} {{.State.ExitCode}}')).toBe('true 137');
+    expect(await oomEvents(id, since)).toEqual(['oom', 'die']);
+  });
+
+  it('is told when it happens to another, and the container goes on', async () => {
+    const since = Date.now() / 1000 - 1;
+    const id = await subject.output('run', '-d', ...limits, 'busybox', 'sh', '-c', `${greedy}; read line; exit 7`, { stdin: '' });
+    while ((await subject.inspect(id, '{{.State.OOMKilled}}')) !== 'true');
+    expect((await subject.inspect(id, '{{.State.Status}}')).replace('exited', 'running')).toBe('running');
+    expect(await subject.output('wait', id)).toBe('7');
+    expect(await subject.inspect(id, '{{.State.OOMKilled}} {{.State.ExitCode}}')).toBe('true 7');
+    expect(await oomEvents(id, since)).toEqual(['oom', 'die']);
+  });
+
+  it('is told when it happens to an exec, and forgotten at the next start', async () => {
+    const { id } = await running('-m', '16m', '--memory-swap', '16m');
+    expect((await subject.docker('exec', id, 'sh', '-c', `exec ${greedy}`)).code).toBe(137);
+    while ((await subject.inspect(id, '{{.State.OOMKilled}}')) !== 'true');
+    await subject.output('restart', '-t', '0', id);
+    expect(await subject.inspect(id, '{{.State.Status}} {{.State.OOMKilled}}')).toBe('running false');
+  });
+
+  requires(...needs, 'caisson')('is told by the next daemon when there was none', async () => {
+    const { id } = await running('-m', '16m', '--memory-swap', '16m');
+    const group = path.join(cgroupOf(await pidOf(id), 'memory'), cgroupVersion() === 1 ? 'tasks' : 'cgroup.procs');
+    await subject.engine.endDaemon('SIGKILL');
+    const { stdout } = await run(['sh', '-c', '(echo 0 >"$0" && exec dd if=/dev/zero of=/dev/null bs=64M count=1); echo $?', group]);
+    expect(stdout).toBe('137\n');
+    await subject.engine.startDaemon();
+    while ((await subject.inspect(id, '{{.State.OOMKilled}}')) !== 'true');
+    expect(await subject.inspect(id, '{{.State.Status}}')).toBe('running');
   });
 });
 

@@ -10,6 +10,7 @@ export interface CgroupSupport {
   readonly swappiness: boolean;
   readonly oomKillDisable: boolean;
   readonly kernelMemory: boolean;
+  readonly kernelMemoryTcp: boolean;
   readonly cpuShares: boolean;
   /** `--cpus`, `--cpu-period`, `--cpu-quota`. */
   readonly cpuCfs: boolean;

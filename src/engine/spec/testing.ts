@@ -9,6 +9,7 @@ const support = (able: boolean): Omit<CgroupSupport, 'version'> => ({
   swappiness: able,
   oomKillDisable: able,
   kernelMemory: able,
+  kernelMemoryTcp: able,
   cpuShares: able,
   cpuCfs: able,
   cpuRealtime: able,

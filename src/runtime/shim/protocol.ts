@@ -8,6 +8,7 @@
  *   `launch` {plan, expected: n} ────────────────────► prepare, clone, init …
  *                                ◄──────────────────── `started` {pid}   or   `failed` {operation}, release, exit
  *   `exec` `signal` `resize`     ────────────────────► each answered by `started`, `failed` or `done`
+ *                                ◄──────────────────── `oom` when a process is killed for want of memory, and the container goes on
  *                                ◄──────────────────── `exited` {target} for an exec, for the container
  *                                ◄──────────────────── `released`, exit
  *
@@ -61,6 +62,8 @@ export const replies = {
   done: { type: 66, fields: { request: 'u32', error: 'u32' } },
   exited: { type: 67, fields: { target: 'string', exitCode: 'u32', signal: 'u32', oomKilled: 'u32', finishedAt: 'string' } },
   released: { type: 68, fields: {} },
+  /** The container has run out of memory, and goes on. */
+  oom: { type: 70, fields: {} },
   /** Running execs: `execIds[i]` has the pid `execPids[i]`. */
   hello: { type: 69, fields: { shimPid: 'u32', pid: 'u32', exitRecordPath: 'string', execIds: 'strings', execPids: 'u32s' } },
 } as const satisfies Record<string, MessageDefinition>;

@@ -34,6 +34,9 @@ export class RemoteShim implements Shim {
   readonly #running = new Map<string, RemoteProcess>();
   readonly #adopted = new Set<string>();
   readonly #release: (how: 'released' | 'abandoned') => void;
+  #oomListener: (() => void) | undefined;
+  /** It may come right behind the answer that the container was started. */
+  #oomMissed = false;
 
   constructor(connection: ControlConnection, facts: ShimFacts) {
     const { promise, resolve } = Promise.withResolvers<'released' | 'abandoned'>();
@@ -86,9 +89,22 @@ export class RemoteShim implements Shim {
     this.#add(id, new RemoteProcess(this.#connection, this.#facts.socketPath, id, pid));
   }
 
+  onOutOfMemory(listener: () => void): void {
+    const missed = this.#oomMissed;
+    this.#oomListener = listener;
+    this.#oomMissed = false;
+    if (missed) listener();
+  }
+
+  #outOfMemory(): void {
+    if (this.#oomListener === undefined) this.#oomMissed = true;
+    else this.#oomListener();
+  }
+
   /** What the shim says on its own. */
   onEvent(event: ShimEvent): void {
     if (event.kind === 'released') this.#release('released');
+    if (event.kind === 'oom') this.#outOfMemory();
     if (event.kind !== 'exited') return;
     const record = exitRecordOf(event);
     if (event.target === '') return this.#process.end(record);
