@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isFrozen } from '../linux/cgroup/freezer.ts';
 import type { ExitRecord, Shim } from '../runtime/shim.ts';
 import { removeTree } from '../storage/remove.ts';
 import { releaseAbandoned } from './abandoned.ts';
@@ -11,6 +12,7 @@ import { resumeAfterCommit } from './commit.ts';
 import type { Container } from './container.ts';
 import { endedOf, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
+import { cgroupLayout } from './launch-request.ts';
 import { containerPaths } from './paths.ts';
 import { removeContainer } from './remove.ts';
 import { startsWithDaemon } from './restart-policy.ts';
@@ -41,7 +43,10 @@ async function reconcileContainer(context: EngineContext, container: Container):
 
 /** The shim is there: the container runs on, or is just ending; either way its promises tell. */
 function resume(context: EngineContext, container: Container, shim: Shim): void {
-  const startedAt = isAlive(container.state) ? container.state.startedAt : nowText();
+  const { record } = container;
+  const startedAt = isAlive(record.state) ? record.state.startedAt : nowText();
+  // Whatever is recorded: the daemon may have been killed between freezing it and writing that down.
+  if (isAlive(record.state)) record.state = { ...record.state, status: isFrozen(cgroupLayout(context, container).freezer) ? 'paused' : 'running' };
   supervise(context, container, shim, startedAt);
   if (container.record.pausedForCommit) void resumeAfterCommit(context, container);
 }
