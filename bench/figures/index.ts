@@ -5,7 +5,9 @@ import { copy } from './copy.ts';
 import { exec } from './exec.ts';
 import { importing } from './import.ts';
 import { lifecycle } from './lifecycle.ts';
+import { list } from './list.ts';
 import { memory } from './memory.ts';
+import { removal } from './remove.ts';
 
 /** In the order of the table. Memory comes first: what the others leave behind would count. */
-export const figures: readonly Figure[] = [memory, lifecycle, commandLines, exec, burst, copy, importing];
+export const figures: readonly Figure[] = [memory, lifecycle, commandLines, exec, burst, removal, list, copy, importing];
