@@ -43,6 +43,9 @@ const imagePrune: Entry = { summary: 'Remove images that have no name, or are no
 const systemDf: Entry = { summary: 'Show what images, containers and volumes take on the disk', load: () => import('./commands/system-df.ts') };
 const containerPrune: Entry = { summary: 'Remove all stopped containers', load: () => import('./commands/container-prune.ts') };
 const daemon: Entry = { summary: 'Run the engine in the foreground', load: () => import('./commands/daemon.ts') };
+const cp: Entry = { summary: 'Copy files between a container and the local file system', load: () => import('./commands/cp.ts') };
+const diff: Entry = { summary: 'Show what a container has changed in its files', load: () => import('./commands/diff.ts') };
+const exportContainer: Entry = { summary: 'Write the files of a container to a tar archive', load: () => import('./commands/export.ts') };
 const volumeLs: Entry = { summary: 'List volumes', load: () => import('./commands/volume-ls.ts') };
 const volumeCreate: Entry = { summary: 'Create a volume', load: () => import('./commands/volume-create.ts') };
 const volumeRm: Entry = { summary: 'Remove volumes', load: () => import('./commands/volume-rm.ts') };
@@ -59,6 +62,7 @@ export const COMMON = ['run', 'exec', 'ps', 'images', 'logs', 'stop', 'rm', 'pul
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   run, exec, ps, images, version, info, attach, commit, create, events, history, import: importImage, inspect, kill, load, logs, pause,
   pull, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait, daemon,
+  cp, diff, export: exportContainer,
 };
 
 export interface Group {
@@ -70,7 +74,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   container: {
     summary: 'Manage containers',
     commands: {
-      attach, commit, create, exec, inspect: containerInspect, kill, logs, ls: { ...ps, aliases: ['list', 'ps'] }, pause,
+      cp, diff, export: exportContainer, attach, commit, create, exec, inspect: containerInspect, kill, logs, ls: { ...ps, aliases: ['list', 'ps'] }, pause,
       prune: containerPrune, rename, restart, rm: { ...rm, aliases: ['remove'] }, run, start, stats, stop, top, unpause, update,
       wait,
     },

@@ -10,7 +10,7 @@ import type { ContainerService } from './engine.ts';
 import { createExec, findExec, resizeExec, startExec } from './exec.ts';
 import { inspectContainer, sizes } from './inspect.ts';
 import { listContainers } from './list.ts';
-import { archiveFromContainer, extractToContainer, statInContainer } from './files/archive.ts';
+import { archiveFromContainer, containerChanges, exportContainer, extractToContainer, statInContainer } from './files/archive.ts';
 import { readLogs } from './log-reader.ts';
 import { checkName } from './names.ts';
 import { containerPaths } from './paths.ts';
@@ -114,6 +114,8 @@ export function createContainerService(context: EngineContext): ContainerService
 
     stat: async (ref, path) => statInContainer(context, registry.get(ref), ref, path),
     readArchive: async (ref, path) => archiveFromContainer(context, registry.get(ref), ref, path),
+    export: async (ref) => exportContainer(context, registry.get(ref)),
+    changes: async (ref) => containerChanges(context, registry.get(ref)),
     writeArchive: async (ref, path, archive, request) => extractToContainer(context, registry.get(ref), ref, path, archive, request),
     stats: (ref, request) => containerStats(context, registry.get(ref), request),
     prune: async (filters) => pruneContainers(context, filters, (container) => sizes(context, container).SizeRw),

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Platform } from '../images/platform.ts';
 import type { ImageService, RemoveOptions } from '../images/service.ts';
 import type { ContainerConfig, CreateRequest, ExecConfig, HostConfig } from './docker-types.ts';
-import type { ExtractRequest, PathArchive } from './files/archive.ts';
+import type { ExtractRequest, FilesystemChange, PathArchive } from './files/archive.ts';
 import type { PathStat } from './files/path-stat.ts';
 
 /** `{"label": ["a=b"], "status": ["running"]}`, parsed from the query parameter `filters` (both its forms). */
@@ -103,6 +103,9 @@ export interface ContainerService {
   stat(ref: string, path: string): Promise<PathStat>;
   /** The same with the content, as a tar that must be read to its end or returned. */
   readArchive(ref: string, path: string): Promise<PathArchive>;
+  /** All of its own layers as a tar that must be read to its end or returned. */
+  export(ref: string): Promise<AsyncIterable<Uint8Array>>;
+  changes(ref: string): Promise<FilesystemChange[]>;
   /** Extracts a tar, compressed or not, into a directory of its root. */
   writeArchive(ref: string, path: string, archive: AsyncIterable<Uint8Array>, request: ExtractRequest): Promise<void>;
   prune(filters: Filters): Promise<{ ContainersDeleted: string[] | null; SpaceReclaimed: number }>;

@@ -3,9 +3,10 @@
  * that has a name decides, whiteouts and opaque directories hide what is below, directories merge. Symlinks lead
  * nowhere but inside the root.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { invalidParameter } from '../errors.ts';
 import { lgetxattr, openat2, resolveFlag } from '../linux/ffi/files.ts';
+import { SystemCallError } from '../linux/ffi/libc.ts';
 import type { RootDescription } from './driver.ts';
 import { pathBytes } from './paths.ts';
 import { toByteString } from './tar/entry.ts';
@@ -17,7 +18,7 @@ const maxSize = 1024 * 1024;
 const maxSymlinks = 40;
 
 /** A place in one layer. Both are byte strings. */
-interface Place {
+export interface Place {
   /** The layer's directory. */
   readonly layer: string;
   /** Below it, with a slash before each component. */
@@ -113,8 +114,29 @@ export function child(directory: Found, name: string): Found | undefined {
   return top && { ...top, stack };
 }
 
+/** Names in a directory, as overlayfs would list them. */
+export function childNames(directory: Found): string[] {
+  return [...new Set(directory.stack.flatMap(namesIn))].filter((name) => child(directory, name) !== undefined);
+}
+
+/** Names in one layer's directory, whiteouts among them; none when it has gone. Byte strings. */
+export function namesIn(place: Place): string[] {
+  let fd: number;
+  try {
+    fd = open(place);
+  } catch (error) {
+    if (error instanceof SystemCallError && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code)) return [];
+    throw error;
+  }
+  try {
+    return (readdirSync(`/proc/self/fd/${fd}`, 'buffer') as Buffer[]).map((name) => name.toString('latin1'));
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** The root of a stack of layers (byte strings), topmost first. */
-function rootOf(layers: readonly string[]): Found | undefined {
+export function rootOf(layers: readonly string[]): Found | undefined {
   const places = layers.map((layer) => ({ layer, path: '' }));
   const stack = places.filter((place) => lstat(place));
   const place = stack[0];
@@ -128,7 +150,7 @@ function open({ layer, path }: Place): number {
   const root = openSync(Buffer.from(layer, 'latin1'), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const resolve = resolveFlag.RESOLVE_BENEATH | resolveFlag.RESOLVE_NO_SYMLINKS;
-    return openat2(root, pathBytes(path.slice(1)), constants.O_RDONLY | constants.O_NONBLOCK, 0, resolve);
+    return openat2(root, pathBytes(path === '' ? '.' : path.slice(1)), constants.O_RDONLY | constants.O_NONBLOCK, 0, resolve);
   } finally {
     closeSync(root);
   }

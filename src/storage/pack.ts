@@ -52,6 +52,11 @@ export async function* packOpenDirectory(
   yield* archive(packOpened(directory, name, statAt(directory, ''), walkOf(options)));
 }
 
+/** What is in an open directory, without an entry for itself. */
+export async function* packContents(directory: number, options: PackOptions): AsyncGenerator<Uint8Array> {
+  yield* archive(packChildren(directory, '', walkOf(options)));
+}
+
 /** `entry` of an open directory, under another name if need be. Byte strings. Nothing when it has gone. */
 export async function* packEntry(
   directory: number,

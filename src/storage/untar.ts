@@ -3,18 +3,19 @@ import { CaissonError, invalidParameter, systemError } from '../errors.ts';
 import { Extractor, type ExtractOptions } from './extract.ts';
 import { Pace } from './pace.ts';
 import { decompress } from './tar/compression.ts';
-import { fromByteString } from './tar/entry.ts';
+import { fromByteString, type TarEntry } from './tar/entry.ts';
 import { TarReader } from './tar/reader.ts';
 import { hostErrors } from './unpack.ts';
 
 /**
  * Unpacks an archive, compressed or not, below an open directory; `.wh.` names are names like others. What was unpacked
- * before an error stays. Rejects with invalid-parameter for a bad archive.
+ * before an error stays. `rename` may give entries other names and link names. Rejects with invalid-parameter for a bad archive.
  */
 export async function untar(
   directory: number,
   archive: AsyncIterable<Uint8Array>,
   options: Omit<ExtractOptions, 'whiteouts' | 'beforeRemoval'>,
+  rename: (entry: TarEntry) => TarEntry = (entry) => entry,
 ): Promise<void> {
   const extractor = new Extractor(directory, { ...options, whiteouts: 'none' });
   const reader = new TarReader();
@@ -27,8 +28,9 @@ export async function untar(
         if (event.type === 'data') extractor.data(event.chunk, event.offset);
         else if (event.type === 'end') extractor.end(event.entry);
         else {
-          current = fromByteString(event.entry.name);
-          extractor.entry(event.entry);
+          const entry = rename(event.entry);
+          current = fromByteString(entry.name);
+          extractor.entry(entry);
         }
         if (pace.due) await pace.breathe();
       }

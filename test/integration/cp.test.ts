@@ -4,6 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { run as runCommand } from '../support/command.ts';
+import { caissonCommand } from '../support/engine.ts';
 import { Client } from '../support/http.ts';
 import { busybox } from '../support/paths.ts';
 import { requires } from '../support/requirements.ts';
@@ -270,6 +272,46 @@ it('copies with the docker command as cp would', async () => {
   expect((await subject.docker('cp', `${id}:/new/inner/file`, path.join(scratch('cp'), 'no', 'such'))).code).toBe(1);
   expect((await subject.docker('cp', source, `${id}:/etc/passwd`)).stderr).toContain('cannot copy directory');
   expect(readdirSync(scratch('cp')).sort()).toEqual(['back', 'followed', 'source']);
+});
+
+onlyCaisson('copies with its own command as docker does', async () => {
+  const id = await run();
+  const area = scratch('own-cp');
+  const source = path.join(area, 'source');
+  mkdirSync(path.join(source, 'inner'), { recursive: true });
+  writeFileSync(path.join(source, 'inner', 'file'), 'content');
+  symlinkSync('inner/file', path.join(source, 'link'));
+  const own = (...words: string[]) => runCommand([...caissonCommand(), '--host', subject.engine.host, 'cp', ...words]);
+  const copy = async (...words: string[]) => expect(await own(...words)).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  await copy(source, `${id}:/new`);
+  await copy(`${source}/.`, `${id}:/tmp`);
+  await copy(source, `${id}:/tmp/`);
+  await copy(path.join(source, 'inner/file'), `${id}:/tmp/renamed`);
+  await copy('-L', path.join(source, 'link'), `${id}:/tmp`);
+  await copy(path.join(source, 'link'), `${id}:/tmp/aslink`);
+  expect(await subject.output('exec', id, 'sh', '-c', 'cd / && find new tmp | sort; cat /tmp/renamed /tmp/link; readlink /tmp/aslink')).toBe(
+    'new\nnew/inner\nnew/inner/file\nnew/link\ntmp\ntmp/aslink\ntmp/inner\ntmp/inner/file\ntmp/link\ntmp/renamed\ntmp/source\ntmp/source/inner\ntmp/source/inner/file\ntmp/source/link\ncontentcontentinner/file');
+  await copy(`${id}:/new`, path.join(area, 'back'));
+  await copy(`${id}:/new`, area);
+  await copy(`${id}:/new/.`, path.join(area, 'new'));
+  await copy(`${id}:/new/inner/file`, path.join(area, 'file'));
+  await copy('-L', `${id}:/new/link`, path.join(area, 'followed'));
+  expect(readFileSync(path.join(area, 'back/inner/file'), 'utf8')).toBe('content');
+  expect(readlinkSync(path.join(area, 'back/link'))).toBe('inner/file');
+  expect(lstatSync(path.join(area, 'followed')).isFile()).toBe(true);
+  expect(readdirSync(area).sort()).toEqual(['back', 'file', 'followed', 'new', 'source']);
+  expect(readdirSync(path.join(area, 'new')).sort()).toEqual(['inner', 'link']);
+  const refusals: [string[], string][] = [
+    [[source, `${id}:/etc/passwd`], 'cannot copy directory'], [[path.join(area, 'dne'), `${id}:/`], 'no such file or directory'],
+    [[path.join(area, 'file'), `${id}:/dne/`], 'no such directory'], [[`${id}:/dne`, area], `Could not find the file /dne in container ${id}`],
+    [[`${id}:/new`, path.join(area, 'file')], 'cannot copy directory'], [[`${id}:/new`, path.join(area, 'no/such')], 'does not exist'],
+    [[`${id}:/a`, `${id}:/b`], 'copying between containers is not supported'], [['a', 'b'], 'must specify at least one container source'],
+  ];
+  for (const [words, message] of refusals) {
+    const { code, stderr } = await own(...words);
+    expect(stderr).toContain(message);
+    expect(code).toBe(1);
+  }
 });
 
 it('streams between the standard streams and the container', async () => {

@@ -1,4 +1,4 @@
-/** Files in and out of containers: `docker cp`. */
+/** Files in and out of containers: `docker cp`, `export`, `diff`. */
 import type { ContainerService, Engine } from '../../engine/engine.ts';
 import type { PathStat } from '../../engine/files/path-stat.ts';
 import { invalidParameter } from '../../errors.ts';
@@ -12,6 +12,8 @@ export function containerArchiveRoutes({ containers }: Engine): Route[] {
     head('/containers/{id}/archive', (exchange) => stat(containers, exchange)),
     get('/containers/{id}/archive', (exchange) => read(containers, exchange)),
     put('/containers/{id}/archive', (exchange) => write(containers, exchange)),
+    get('/containers/{id}/export', (exchange) => exportAll(containers, exchange)),
+    get('/containers/{id}/changes', (exchange) => changes(containers, exchange)),
   ];
 }
 
@@ -23,6 +25,18 @@ async function read(containers: ContainerService, exchange: Exchange): Promise<v
   const archive = await containers.readArchive(exchange.param, requiredPath(exchange));
   exchange.response.start(200, { ...statHeader(archive.stat), 'Content-Type': 'application/x-tar' });
   await exchange.stream(archive.tar, (chunk) => chunk);
+}
+
+async function exportAll(containers: ContainerService, exchange: Exchange): Promise<void> {
+  const tar = await containers.export(exchange.param);
+  exchange.response.start(200, { 'Content-Type': 'application/octet-stream' });
+  await exchange.stream(tar, (chunk) => chunk);
+}
+
+/** Docker's list of nothing is null. */
+async function changes(containers: ContainerService, exchange: Exchange): Promise<void> {
+  const list = await containers.changes(exchange.param);
+  exchange.json(200, list.length === 0 ? null : list);
 }
 
 async function write(containers: ContainerService, exchange: Exchange): Promise<void> {

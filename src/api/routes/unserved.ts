@@ -15,8 +15,6 @@ const notManager =
 /** What is asked for, and what the sentence says of it. */
 const later: readonly (readonly [Method, string, string])[] = [
   ['GET', '/containers/{id}/attach/ws', 'attaching through a WebSocket'],
-  ['GET', '/containers/{id}/changes', 'listing changes of a file system (docker diff)'],
-  ['GET', '/containers/{id}/export', 'exporting a container (docker export)'],
   ['GET', '/containers/{id}/checkpoints', 'checkpointing'],
   ['POST', '/containers/{id}/checkpoints', 'checkpointing'],
   ['POST', '/build', 'building images (docker build)'],

@@ -112,6 +112,8 @@ function stubContainers(): ContainerService {
     stat: async () => unknown(),
     readArchive: async () => unknown(),
     writeArchive: async () => unknown(),
+    export: async () => unknown(),
+    changes: async () => unknown(),
     prune: async () => ({ ContainersDeleted: [], SpaceReclaimed: 0 }),
     execCreate: async () => ({ Id: 'e0' }),
     execStart: async (_id, { detach, tty }) => (detach ? null : echoSession(tty)),

@@ -1,9 +1,8 @@
-import * as fs from 'node:fs';
 import type { Command } from '../command.ts';
-import { openFailure } from '../create/key-values.ts';
 import { ExitError } from '../errors.ts';
 import { flag } from '../flags/spec.ts';
 import { isTerminal, writeAll } from '../io/output.ts';
+import { writeFile } from '../io/write-file.ts';
 import { platformJson } from './load.ts';
 
 export const command: Command = {
@@ -26,22 +25,3 @@ export const command: Command = {
     return 0;
   },
 };
-
-/** Writes beside the file and renames at the end, so that a broken download never looks like an archive. */
-async function writeFile(file: string, body: AsyncIterable<Uint8Array>): Promise<void> {
-  const partial = `${file}.partial-${process.pid}`;
-  let descriptor: number;
-  try {
-    descriptor = fs.openSync(partial, 'wx', 0o600);
-  } catch (error) {
-    throw new ExitError(1, openFailure(file, error));
-  }
-  try {
-    for await (const chunk of body) await writeAll(descriptor, chunk);
-    fs.closeSync(descriptor);
-    fs.renameSync(partial, file);
-  } catch (error) {
-    fs.rmSync(partial, { force: true });
-    throw error;
-  }
-}

@@ -4,7 +4,7 @@
  */
 import * as net from 'node:net';
 import { EngineError } from '../errors.ts';
-import { ResponseParser, type ResponseHead } from './response-parser.ts';
+import { type Expected, ResponseParser, type ResponseHead } from './response-parser.ts';
 
 /** Where the engine listens. */
 export type Address = { readonly path: string } | { readonly host: string; readonly port: number };
@@ -60,7 +60,7 @@ export class HttpClient {
   /** Sends a request; throws EngineError for a status of 400 and above, with the engine's own message. */
   async request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
     const connection = this.#take();
-    const exchange = connection.exchange(false, () => this.#idle.push(connection));
+    const exchange = connection.exchange(method === 'HEAD' ? 'nothing' : 'body', () => this.#idle.push(connection));
     connection.send(method, path, options, {});
     const answer = await exchange;
     if (answer.status >= 400) throw await engineError(answer);
@@ -70,7 +70,7 @@ export class HttpClient {
   /** Sends a request that turns its connection into a raw stream. */
   async hijack(path: string, options: RequestOptions = {}): Promise<RawStream> {
     const connection = this.#take();
-    const exchange = connection.exchange(true, () => undefined);
+    const exchange = connection.exchange('stream', () => undefined);
     connection.send('POST', path, options, { connection: 'Upgrade', upgrade: 'tcp' });
     const answer = await exchange;
     if (answer.status >= 400) throw await engineError(answer);
@@ -135,7 +135,7 @@ class Connection {
   }
 
   /** Waits for the next answer. `done` is called when its body has ended and the connection is free again. */
-  exchange(upgrade: boolean, done: () => void): Promise<Answer> {
+  exchange(expected: Expected, done: () => void): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const body = new ChunkQueue(this.socket);
     this.#fail = (error) => {
@@ -148,9 +148,9 @@ class Connection {
       end: () => {
         body.end();
         this.#parser = undefined;
-        if (!upgrade) done();
+        if (expected !== 'stream') done();
       },
-    }, upgrade);
+    }, expected);
     return promise;
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { ResponseParser } from './response-parser.ts';
+import { type Expected, ResponseParser } from './response-parser.ts';
 
 interface Seen {
   statuses: number[];
@@ -8,13 +8,13 @@ interface Seen {
   parser: ResponseParser;
 }
 
-function parser(upgrade = false): Seen {
+function parser(expected: Expected = 'body'): Seen {
   const seen: Seen = { statuses: [], body: '', ends: 0, parser: undefined as unknown as ResponseParser };
   seen.parser = new ResponseParser({
     head: ({ status }) => seen.statuses.push(status),
     data: (chunk) => (seen.body += Buffer.from(chunk).toString()),
     end: () => seen.ends++,
-  }, upgrade);
+  }, expected);
   return seen;
 }
 
@@ -35,7 +35,7 @@ test('interim answers are passed over', () => {
 });
 
 test('after an upgrade every byte belongs to the stream', () => {
-  const seen = parser(true);
+  const seen = parser('stream');
   seen.parser.push(Buffer.from('HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\nHTTP/1.1 '));
   seen.parser.push(Buffer.from('200 OK'));
   expect(seen).toMatchObject({ statuses: [101], body: 'HTTP/1.1 200 OK', ends: 0 });
@@ -44,7 +44,7 @@ test('after an upgrade every byte belongs to the stream', () => {
 });
 
 test('an upgrade that is refused is an ordinary answer', () => {
-  const seen = parser(true);
+  const seen = parser('stream');
   seen.parser.push(Buffer.from(SIZED));
   expect(seen).toMatchObject({ statuses: [404], body: '{}', ends: 1 });
 });
@@ -62,4 +62,10 @@ test('what is not HTTP is refused', () => {
   expect(() => parser().parser.push(Buffer.from('SSH-2.0\r\n\r\n'))).toThrow('not HTTP');
   expect(() => parser().parser.push(Buffer.alloc(70_000, 97))).toThrow('not HTTP');
   expect(() => parser().parser.push(Buffer.from('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n'))).toThrow('malformed');
+});
+
+test('a HEAD request has no body to wait for', () => {
+  const seen = parser('nothing');
+  seen.parser.push(Buffer.from('HTTP/1.1 404 Not Found\r\nContent-Length: 20\r\n\r\n'));
+  expect(seen).toMatchObject({ statuses: [404], body: '', ends: 1 });
 });

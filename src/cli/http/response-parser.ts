@@ -28,16 +28,18 @@ const HEAD_LIMIT = 64 * 1024;
 const CRLF = Buffer.from('\r\n');
 const BLANK_LINE = Buffer.from('\r\n\r\n');
 
+/** What follows the head: a body, a stream that has left HTTP (if the engine agrees), or, after a HEAD request, nothing. */
+export type Expected = 'body' | 'stream' | 'nothing';
+
 export class ResponseParser {
   readonly #events: ResponseEvents;
-  readonly #upgrade: boolean;
+  readonly #expected: Expected;
   #state: State = { at: 'head' };
   #buffer: Buffer = Buffer.alloc(0);
 
-  /** `upgrade`: the request asked to leave HTTP; every byte after the head belongs to the stream. */
-  constructor(events: ResponseEvents, upgrade: boolean) {
+  constructor(events: ResponseEvents, expected: Expected) {
     this.#events = events;
-    this.#upgrade = upgrade;
+    this.#expected = expected;
   }
 
   /** Takes what arrived. Throws when it is not HTTP. */
@@ -103,8 +105,8 @@ export class ResponseParser {
 
   #afterHead(status: number, headers: ReadonlyMap<string, string>): State {
     if (status === 101) return { at: 'raw' };
-    if (this.#upgrade && status === 200) return { at: 'raw' };
-    if (status === 204 || status === 304) return { at: 'sized', left: 0 };
+    if (this.#expected === 'stream' && status === 200) return { at: 'raw' };
+    if (status === 204 || status === 304 || this.#expected === 'nothing') return { at: 'sized', left: 0 };
     if (headers.get('transfer-encoding')?.toLowerCase() === 'chunked') return { at: 'chunk-size' };
     const length = headers.get('content-length');
     return length === undefined ? { at: 'until-close' } : { at: 'sized', left: Number(length) };

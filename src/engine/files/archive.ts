@@ -1,13 +1,14 @@
 /** `docker cp`: what is at a path of a container's root, out of it as a tar, and a tar into it. */
 import { closeSync, constants, fstatSync, readlinkSync } from 'node:fs';
 import { posix } from 'node:path';
-import { invalidParameter, isClass } from '../../errors.ts';
+import { conflict, invalidParameter, isClass } from '../../errors.ts';
 import { openFlag } from '../../linux/ffi/files.ts';
 import { statAt } from '../../linux/ffi/stat.ts';
 import type { ImplicitDirectory } from '../../storage/directories.ts';
 import type { Owner } from '../../storage/extract.ts';
-import { packEntry, packOpenDirectory, type PackOptions } from '../../storage/pack.ts';
+import { packContents, packEntry, packOpenDirectory, type PackOptions } from '../../storage/pack.ts';
 import { type TarEntry, toByteString } from '../../storage/tar/entry.ts';
+import { treeChanges } from '../../storage/tree-changes.ts';
 import { untar } from '../../storage/untar.ts';
 import type { Container } from '../container.ts';
 import type { EngineContext } from '../context.ts';
@@ -39,9 +40,9 @@ export async function archiveFromContainer(context: EngineContext, container: Co
   try {
     const root = { fd: view.fd, container: ref };
     const stat = statPath(root, path);
-    const opened = openSource(root, path);
+    const source = openSource(root, path);
     context.events.publish('container', 'archive-path', container.id, container.eventAttributes());
-    return { stat, tar: pack(opened, packOptions(context, container, view.fd), () => view.close()) };
+    return { stat, tar: closing(pack(source, packOptions(context, container, view.fd)), source.fd, () => view.close()) };
   } catch (error) {
     await view.close();
     throw error;
@@ -69,9 +70,12 @@ function openSource(root: RootOf, requested: string): Source {
   return { fd: openPath(root, posix.dirname(path), openFlag.O_PATH | constants.O_DIRECTORY, requested), entry: name, name };
 }
 
-async function* pack({ fd, entry, name }: Source, options: PackOptions, close: () => Promise<void>): AsyncGenerator<Uint8Array> {
+const pack = ({ fd, entry, name }: Source, options: PackOptions) =>
+  entry === undefined ? packOpenDirectory(fd, name, options) : packEntry(fd, entry, name, options);
+
+async function* closing(tar: AsyncGenerator<Uint8Array>, fd: number, close: () => Promise<void>): AsyncGenerator<Uint8Array> {
   try {
-    yield* entry === undefined ? packOpenDirectory(fd, name, options) : packEntry(fd, entry, name, options);
+    yield* tar;
   } finally {
     closeSync(fd);
     await close();
@@ -95,6 +99,22 @@ function packOptions(context: EngineContext, container: Container, root: number)
 function shiftedAt({ host }: EngineContext, root: number): (device: string) => boolean {
   const own = statAt(root, '').device;
   return (device) => device === own || !host.idmappedMounts;
+}
+
+/** `docker export`: everything in the container's own layers, without what is mounted over them. Must be read or returned. */
+export async function exportContainer(context: EngineContext, container: Container): Promise<AsyncGenerator<Uint8Array>> {
+  const refuse = (why: string) => conflict(`You cannot export container ${container.id} which is ${why}`, { object: container.id });
+  if (container.state.status === 'dead') throw refuse('Dead');
+  if (container.removing) throw refuse('being removed');
+  const view = await openRootView(context, container, 'layers');
+  try {
+    const fd = openPath({ fd: view.fd, container: container.id }, '/', constants.O_RDONLY | constants.O_DIRECTORY);
+    context.events.publish('container', 'export', container.id, container.eventAttributes());
+    return closing(packContents(fd, packOptions(context, container, view.fd)), fd, () => view.close());
+  } catch (error) {
+    await view.close();
+    throw error;
+  }
 }
 
 export interface ExtractRequest {
@@ -182,4 +202,20 @@ function containerUser(context: EngineContext, { record }: Container): Owner | u
 function implicitDirectory(context: EngineContext, container: Container): ImplicitDirectory {
   const remap = remapOf(context, container);
   return { uid: hostId(remap?.uidMappings ?? [], 0) ?? 0, gid: hostId(remap?.gidMappings ?? [], 0) ?? 0, mode: 0o755 };
+}
+
+/** Docker's FilesystemChange. */
+export interface FilesystemChange {
+  readonly Path: string;
+  readonly Kind: 0 | 1 | 2;
+}
+
+/** `docker diff`. */
+export async function containerChanges(context: EngineContext, container: Container): Promise<FilesystemChange[]> {
+  const { record } = container;
+  const remap = remapOf(context, container);
+  const shift = ({ uid, gid }: Owner): Owner =>
+    remap === null ? { uid, gid } : { uid: hostId(remap.uidMappings, uid) ?? uid, gid: hostId(remap.gidMappings, gid) ?? gid };
+  const changes = await treeChanges(context.storage.root(record.id, record.topLayer), shift);
+  return changes.map(({ path, kind }) => ({ Path: path, Kind: kind }));
 }

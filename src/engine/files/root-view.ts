@@ -17,43 +17,49 @@ import type { UserNamespaceRemap } from '../settings.ts';
 import { byDepth, type ResolvedMount } from '../spec/mounts.ts';
 import { makeBindSources } from '../start.ts';
 
+/** `layers`: to be read, without what is mounted over the root. */
+export type Access = 'read' | 'write' | 'layers';
+
 /** Opens a view. While one to write is open, no new run of the container begins. */
-export async function openRootView(context: EngineContext, container: Container, access: 'read' | 'write'): Promise<RootView> {
+export async function openRootView(context: EngineContext, container: Container, access: Access): Promise<RootView> {
   // Not queued behind a `stop` that waits for its timeout.
-  const mounted = isAlive(container.state) ? await openMounted(context, container) : undefined;
-  const view = mounted ?? (await openAtRest(context, container, access));
-  if (access === 'read') return view;
+  const mounts = access === 'layers' ? [] : viewMounts(context, container);
+  const mounted = isAlive(container.state) ? await openMounted(context, container, mounts) : undefined;
+  const view = mounted ?? (await openAtRest(context, container, access, mounts));
+  if (access !== 'write') return view;
   const closed = container.rootViews.add();
   return { fd: view.fd, close: () => view.close().finally(closed) };
 }
 
 /** Undefined when it has ended meanwhile. */
-async function openMounted(context: EngineContext, container: Container): Promise<RootView | undefined> {
+async function openMounted(context: EngineContext, container: Container, mounts: readonly OciMount[]): Promise<RootView | undefined> {
   try {
-    return await open(context, container, { mounted: true, readOnly: false });
+    return await open(context, container, mounts, { mounted: true, readOnly: false });
   } catch (error) {
     if (error instanceof LaunchError && error.operation?.name === 'pivotRoot' && error.failure.errno === errno.EINVAL) return undefined;
     throw error;
   }
 }
 
-function openAtRest(context: EngineContext, container: Container, access: 'read' | 'write'): Promise<RootView> {
+function openAtRest(context: EngineContext, container: Container, access: Access, mounts: readonly OciMount[]): Promise<RootView> {
   return container.exclusively(async () => {
     if (container.removing) throw conflict(`container ${container.id} is being removed`, { object: container.id });
-    if (isAlive(container.state)) return open(context, container, { mounted: true, readOnly: false });
+    if (isAlive(container.state)) return open(context, container, mounts, { mounted: true, readOnly: false });
     await container.released;
     await container.rootViews.idle();
     makeBindSources(container);
     const root = describeRoot(context, container);
-    const readOnly = access === 'read' && viewMounts(context, container).every(({ destination }) => context.existsInRoot(root, destination));
-    return open(context, container, { mounted: false, readOnly });
+    const readOnly = access !== 'write' && mounts.every(({ destination }) => context.existsInRoot(root, destination));
+    return open(context, container, mounts, { mounted: false, readOnly });
   });
 }
 
-function open(context: EngineContext, container: Container, { mounted, readOnly }: { mounted: boolean; readOnly: boolean }): Promise<RootView> {
+function open(
+  context: EngineContext, container: Container, mounts: readonly OciMount[], { mounted, readOnly }: { mounted: boolean; readOnly: boolean },
+): Promise<RootView> {
   return context.launcher.view(compileView({
     root: { ...rootSource(describeRoot(context, container)), readOnly },
-    mappings: remapOf(context, container), mounted, mounts: viewMounts(context, container),
+    mappings: remapOf(context, container), mounted, mounts,
   }));
 }
 
