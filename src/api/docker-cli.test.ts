@@ -99,7 +99,7 @@ describe.skipIf(docker === null)('docker', () => {
   });
 
   test('what is not served says so', async () => {
-    const { code, stderr } = await run(['diff', 'echo']);
-    expect([code, stderr]).toEqual([1, 'Error response from daemon: listing changes of a file system (docker diff) is not implemented by Caisson yet\n']);
+    const { code, stderr } = await run(['search', 'echo']);
+    expect([code, stderr]).toEqual([1, 'Error response from daemon: searching a registry is not implemented by Caisson yet\n']);
   });
 });

@@ -90,7 +90,7 @@ test.each([
   ['DELETE', '/networks/none', 403, 'none is a pre-defined network and cannot be removed'],
   ['GET', '/swarm', 503, 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'],
   ['GET', '/plugins/x/json', 404, 'plugin "x" not found'],
-  ['GET', '/containers/echo/export', 501, 'exporting a container (docker export) is not implemented by Caisson yet'],
+  ['GET', '/containers/echo/checkpoints', 501, 'checkpointing is not implemented by Caisson yet'],
 ])('%s %s: %d', async (method, target, status, text) => {
   const answer = await ask(socket, method, target);
   expect([answer.status, message(answer.body)]).toEqual([status, text]);
