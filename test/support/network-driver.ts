@@ -1,0 +1,102 @@
+/**
+ * Uses Caisson's own network code in the network namespace that it is started in: `network-driver.ts STEPS`, where STEPS is JSON, a list of
+ * steps; says what each of them answered, as a JSON list. Addresses are texts, with the length of the prefix where there is one.
+ */
+import { NetlinkSocket } from '../../src/linux/ffi/netlink.ts';
+import { netlinkFamily } from '../../src/linux/netlink/message.ts';
+import { flushChain, nftBatch } from '../../src/linux/netlink/nftables.ts';
+import { interfaceMessage, newLink, newVeth, rtnetlink, setBridgePort } from '../../src/linux/netlink/route.ts';
+import { addressBytes } from '../../src/network/address-bytes.ts';
+import { bridgesAreFiltered, routeLoopback, switchForwardingOn } from '../../src/network/filter/forwarding.ts';
+import { PacketFilter, type FilterState } from '../../src/network/filter/packet-filter.ts';
+import type { FilterNetwork, Protocol, PublishedPort } from '../../src/network/filter/elements.ts';
+
+export interface NetworkText extends Omit<FilterNetwork, 'subnets'> {
+  readonly subnets: readonly string[];
+}
+export interface PortText {
+  readonly protocol: Protocol;
+  readonly hostAddress?: string;
+  readonly hostPort: number;
+  readonly address: string;
+  readonly port: number;
+}
+export interface StateText {
+  readonly networks: readonly NetworkText[];
+  readonly ports: readonly PortText[];
+  readonly guarded: readonly (4 | 6)[];
+}
+export type Step =
+  | { readonly do: 'bridge'; readonly name: string }
+  /** One end is a port of `master`, the other in the network namespace of `pid`. */
+  | { readonly do: 'veth'; readonly name: string; readonly peer: string; readonly pid: number; readonly master?: string }
+  | { readonly do: 'forward'; readonly family: 4 | 6 }
+  | { readonly do: 'route-loopback'; readonly bridge: string }
+  | { readonly do: 'ensure'; readonly table: string; readonly state: StateText }
+  /** What somebody else might do. */
+  | { readonly do: 'remove'; readonly table: string }
+  | { readonly do: 'flush-chain'; readonly table: string; readonly chain: string }
+  /** Whether `ensure`, called twice with each state in turn, finds the table whole the second time. */
+  | { readonly do: 'echo'; readonly table: string; readonly states: readonly StateText[] }
+  | { readonly do: 'publish' | 'unpublish'; readonly table: string; readonly ports: readonly PortText[] }
+  | { readonly do: 'add-network' | 'remove-network'; readonly table: string; readonly network: NetworkText };
+
+const networkOf = ({ subnets, ...rest }: NetworkText): FilterNetwork => ({
+  ...rest,
+  subnets: subnets.map((subnet) => ({ address: addressBytes(subnet.split('/')[0] as string), length: Number(subnet.split('/')[1]) })),
+});
+const portOf = ({ hostAddress, address, ...rest }: PortText): PublishedPort => ({
+  ...rest, address: addressBytes(address), ...(hostAddress === undefined ? {} : { hostAddress: addressBytes(hostAddress) }),
+});
+
+const stateOf = ({ networks, ports, guarded }: StateText): FilterState => ({ networks: networks.map(networkOf), ports: ports.map(portOf), guarded });
+
+const routes = new NetlinkSocket(netlinkFamily.route);
+
+function indexOf(name: string): number {
+  const request = { type: rtnetlink.RTM_GETLINK, body: interfaceMessage(0), attributes: [{ type: rtnetlink.IFLA_IFNAME, value: name }] };
+  return routes.get(request)?.payload.readInt32LE(4) ?? 0;
+}
+
+function take(step: Step): unknown {
+  switch (step.do) {
+    case 'bridge':
+      return routes.request([newLink('bridge', { name: step.name, up: true })]);
+    case 'veth':
+      routes.request([newVeth(
+        { name: step.name, up: true, ...(step.master === undefined ? {} : { master: indexOf(step.master) }) },
+        { name: step.peer, namespacePid: step.pid },
+      )]);
+      if (step.master !== undefined) routes.request([setBridgePort(indexOf(step.name), { hairpin: bridgesAreFiltered() })]);
+      return null;
+    case 'forward':
+      return switchForwardingOn(step.family);
+    case 'route-loopback':
+      return routeLoopback(step.bridge);
+    case 'ensure':
+      return new PacketFilter(step.table).ensure(stateOf(step.state));
+    case 'echo':
+      return step.states.map(stateOf).map((state) => [new PacketFilter(step.table).ensure(state), new PacketFilter(step.table).ensure(state)].join()).join(' ');
+    case 'remove':
+      return new PacketFilter(step.table).remove();
+    case 'flush-chain':
+      return new NetlinkSocket(netlinkFamily.netfilter).request(nftBatch([flushChain(step.table, step.chain)]));
+    case 'publish':
+    case 'unpublish':
+      return new NetlinkSocket(netlinkFamily.netfilter).request(new PacketFilter(step.table)[step.do](step.ports.map(portOf)));
+    case 'add-network':
+      return new PacketFilter(step.table).addNetwork(networkOf(step.network));
+    case 'remove-network':
+      return new PacketFilter(step.table).removeNetwork(networkOf(step.network));
+  }
+}
+
+const steps = JSON.parse(process.argv[2] as string) as Step[];
+const answers = steps.map((step) => {
+  try {
+    return take(step) ?? null;
+  } catch (error) {
+    return { refused: (error as NodeJS.ErrnoException).code ?? String(error) };
+  }
+});
+console.log(JSON.stringify(answers));
