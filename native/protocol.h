@@ -16,6 +16,11 @@
  *                                ◄──────────────────── `exited` {target} for an exec, for the container
  *                                ◄──────────────────── `released`, exit
  *
+ *   (a view of a root, instead of a container)
+ *   `view` {prepare, init}       ────────────────────► a mount namespace of its own
+ *                                ◄──────────────────── `done`   or   `failed` {operation}, exit
+ *   (the end of the connection)  ────────────────────► exit
+ *
  *   (a daemon that was restarted)
  *   connect, `control`           ────────────────────► `hello` {pid, execs}, `exited` for what it has missed
  *

@@ -31,7 +31,7 @@ export function absolutePath(path: string): string {
   return path.endsWith('/') && clean !== '/' ? `${clean}/` : clean;
 }
 
-/** Opens what is at a path, links followed inside the root only; a link at its end just with a slash behind it, or `follow`. */
+/** Opens what is at a path, links followed inside the root only. Throws in Docker's words, which name the path as `requested`. */
 export function openPath(root: RootOf, path: string, flags: number, requested = path): number {
   try {
     return openat2(root.fd, path, flags, 0, resolveFlag.RESOLVE_IN_ROOT | resolveFlag.RESOLVE_NO_MAGICLINKS);
