@@ -1,7 +1,7 @@
 /** `GET /containers/json`: filters, order and the summary of each container. */
 import { invalidParameter } from '../errors.ts';
 import type { Container } from './container.ts';
-import { dockerState, endedOf, exitCodeOf, isAlive, zeroTime } from './container-state.ts';
+import { endedOf, exitCodeOf, isAlive, zeroTime } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import type { HostConfig } from './docker-types.ts';
 import type { Filters } from './engine.ts';
@@ -9,7 +9,6 @@ import { matchesLabel } from './events.ts';
 import { humanDuration } from './human-duration.ts';
 import { endpoints, shownMounts, sizes } from './inspect.ts';
 import { portsOf } from './port-filter.ts';
-import { parseTime } from './timestamps.ts';
 
 export interface ListRequest {
   readonly all: boolean;
@@ -33,7 +32,8 @@ export function listContainers(context: EngineContext, request: ListRequest): ob
     || (filters['status']?.length ?? 0) > 0 || (filters['exited']?.length ?? 0) > 0;
   const exposed = portsOf(filters, 'expose');
   portsOf(filters, 'publish'); // checked; there is nothing yet that is published
-  const ancestors = ancestorIds(context, filters['ancestor']);
+  const idOfImage = imageLookup(context);
+  const ancestors = ancestorIds(context, filters['ancestor'], idOfImage);
   const chosen = sorted.filter((container, index) => {
     if (!showStopped && !isAlive(container.state) && container.state.status !== 'restarting') return false;
     if (before !== undefined && index <= before) return false;
@@ -41,7 +41,26 @@ export function listContainers(context: EngineContext, request: ListRequest): ob
     return (ancestors === undefined || ancestors.has(container.record.imageId)) && matches(container, filters)
       && (exposed === undefined || Object.keys(container.record.config.ExposedPorts ?? {}).some((port) => exposed.has(port)));
   });
-  return (request.limit > 0 ? chosen.slice(0, request.limit) : chosen).map((container) => summary(context, container, request.size));
+  return (request.limit > 0 ? chosen.slice(0, request.limit) : chosen).map((container) => summary(context, container, request.size, idOfImage));
+}
+
+type ImageLookup = (name: string) => string | undefined;
+
+/** What an image's name means, looked up once for a whole list: its containers share a few images. */
+function imageLookup(context: EngineContext): ImageLookup {
+  const known = new Map<string, string | undefined>();
+  return (name) => {
+    if (!known.has(name)) known.set(name, idOf(context, name));
+    return known.get(name);
+  };
+}
+
+function idOf(context: EngineContext, name: string): string | undefined {
+  try {
+    return context.images.get(name).id;
+  } catch {
+    return undefined; // Docker ignores an ancestor it does not know
+  }
 }
 
 function checkFilters(filters: Filters): void {
@@ -69,23 +88,15 @@ function position(context: EngineContext, sorted: readonly Container[], refs: re
 }
 
 /** The ids of all images that are, or are built on, one of the given ones. */
-function ancestorIds(context: EngineContext, names: readonly string[] | undefined): Set<string> | undefined {
+function ancestorIds(context: EngineContext, names: readonly string[] | undefined, idOfImage: ImageLookup): Set<string> | undefined {
   if (names === undefined || names.length === 0) return undefined;
   const images = context.images.list();
-  const wanted = images.filter((image) => names.some((name) => imageMatches(context, image.id, name)));
+  const wanted = images.filter((image) => names.some((name) => idOfImage(name) === image.id));
   return new Set(images.filter((image) => wanted.some((ancestor) => {
     const layers = ancestor.config.rootfs.diff_ids;
     return image.id === ancestor.id
       || (layers.length < image.config.rootfs.diff_ids.length && layers.every((layer, index) => image.config.rootfs.diff_ids[index] === layer));
   })).map((image) => image.id));
-}
-
-function imageMatches(context: EngineContext, id: string, name: string): boolean {
-  try {
-    return context.images.get(name).id === id;
-  } catch {
-    return false; // Docker ignores an ancestor it does not know
-  }
 }
 
 function matches(container: Container, filters: Filters): boolean {
@@ -124,19 +135,19 @@ const networkName = (container: Container) => {
   return mode === 'default' ? 'bridge' : mode;
 };
 
-function summary(context: EngineContext, container: Container, withSize: boolean): object {
+function summary(context: EngineContext, container: Container, withSize: boolean, idOfImage: ImageLookup): object {
   const { record } = container;
   return {
     Id: record.id,
     Names: [`/${record.name}`],
-    Image: imageName(context, container),
+    Image: imageName(container, idOfImage),
     ImageID: record.imageId,
     Command: commandText(record.argv),
     Created: Math.floor(Date.parse(record.created) / 1000),
     Ports: [],
     ...(withSize ? shownSizes(context, container) : {}),
     Labels: record.config.Labels ?? {},
-    State: dockerState(container.state, container.removing)['Status'],
+    State: statusOf(container),
     Status: statusText(container),
     HostConfig: shownHostConfig(record.hostConfig),
     NetworkSettings: { Networks: endpoints(container) },
@@ -154,10 +165,10 @@ function shownHostConfig({ NetworkMode, Annotations }: HostConfig): object {
 }
 
 /** The name it was created with while that still means the same image; the id otherwise. */
-function imageName(context: EngineContext, container: Container): string {
+function imageName(container: Container, idOfImage: ImageLookup): string {
   const { config, imageId } = container.record;
   const name = config.Image ?? '';
-  return name !== '' && imageId !== '' && imageMatches(context, imageId, name) ? name : imageId;
+  return name !== '' && imageId !== '' && idOfImage(name) === imageId ? name : imageId;
 }
 
 function commandText(argv: readonly string[]): string {
@@ -172,7 +183,7 @@ function healthText({ record }: Container): string {
 /** `Up 3 minutes`, `Exited (0) 2 hours ago`, as Docker words them. */
 function statusText(container: Container): string {
   const { state } = container;
-  const ago = (text: string) => humanDuration(Date.now() - Number((parseTime(text) ?? 0n) / 1_000_000n));
+  const ago = (text: string) => humanDuration(Date.now() - Date.parse(text));
   if (container.removing) return 'Removal In Progress';
   switch (state.status) {
     case 'running': return `Up ${ago(state.startedAt)}${healthText(container)}`;
