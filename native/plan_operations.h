@@ -28,6 +28,7 @@
   X(netlink) \
   X(setsid) \
   X(session_keyring) \
+  X(bind_port) \
   X(open_root) \
   X(mount_in) \
   X(mask_paths) \
@@ -75,6 +76,7 @@ enum {
   OP_netlink = 25,
   OP_setsid = 26,
   OP_session_keyring = 27,
+  OP_bind_port = 29,
   OP_open_root = 30,
   OP_mount_in = 31,
   OP_mask_paths = 32,
@@ -369,6 +371,20 @@ struct op_session_keyring {
 static inline bool decode_op_session_keyring(struct reader *r, struct op_session_keyring *v)
 {
   return take_string(r, &v->value)
+      && r->at == r->end;
+}
+
+struct op_bind_port {
+  uint32_t protocol;
+  struct bytes address;
+  uint32_t port;
+};
+
+static inline bool decode_op_bind_port(struct reader *r, struct op_bind_port *v)
+{
+  return take_u32(r, &v->protocol)
+      && take_bytes(r, &v->address)
+      && take_u32(r, &v->port)
       && r->at == r->end;
 }
 

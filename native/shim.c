@@ -41,6 +41,7 @@ void shim_release(void)
   runner_init(run);
   run->section = SECTION_RELEASE;
   section_run_all(run, &container.release);
+  ports_close();
   /* The name is free before the daemon hears of it: it may start the container again at once. */
   source_close(&listener);
   if (container.socket_path[0] != 0)

@@ -100,6 +100,12 @@ export const operations = {
   /** keyctl(KEYCTL_JOIN_SESSION_KEYRING); ENOSYS and EPERM are right (the kernel or a filter may not have it). */
   sessionKeyring: { code: 27, fields: { value: 'string' } },
 
+  /**
+   * Binds a socket of `protocol` (IPPROTO_*) to an address of the host (4 bytes, or 16 for IPv6 alone) and a port, in prepare; the shim keeps it
+   * until it has executed `release`, so that nobody else takes the port. EADDRINUSE when somebody has. Nothing is ever received by it.
+   */
+  bindPort: { code: 29, fields: { protocol: 'u32', address: 'bytes', port: 'u32' } },
+
   // ---- the container's root (init section); targets are resolved with openat2(RESOLVE_IN_ROOT) ----------------------
   /** Opens the root directory. `bind` first clones the mount over itself, so that pivot_root has a mount of its own. */
   openRoot: { code: 30, fields: { path: 'string', bind: 'u32' } },
