@@ -99,6 +99,10 @@ int do_netlink(struct runner *run, const struct op_netlink *op)
   /* The kernel has answered when send returns; a lost answer must not hold a launch up for ever. */
   struct timeval patience = { .tv_sec = 10 };
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  /* A transaction is one datagram, and a thousand ports are more than a socket takes by itself. */
+  int room = 2 * (int)op->messages.size;
+  if (room > 1 << 16)
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
   int error = patch_links(run, op, fd);
   if (error == 0)
     error = patch_pid(run, op);

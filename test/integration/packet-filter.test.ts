@@ -5,7 +5,7 @@ import type { NetworkText, PortText, StateText } from '../support/network-driver
 import { TEST_PATIENCE } from '../support/patience.ts';
 import { missing, requires } from '../support/requirements.ts';
 
-const needs = ['root'] as const;
+const needs = ['root', 'nf-tables'] as const;
 const it = requires(...needs);
 const table = 'caisson-test';
 
@@ -135,6 +135,10 @@ it('a table that somebody removed or changed is noticed and put right', async ()
   expect(await at.outside.ask('192.0.2.1', 8080)).toBeUndefined();
   expect(await lab.steps(ensure, ensure)).toEqual(['elements', 'whole']);
   expect(await at.outside.ask('192.0.2.1', 8080)).toBe('first: 192.0.2.2');
+}, TEST_PATIENCE);
+
+it('a removed table is noticed while it is watched', async () => {
+  expect(await lab.steps({ do: 'watch', table, state: whole }, { do: 'ensure', table, state: whole })).toEqual(['missing', 'whole']);
 }, TEST_PATIENCE);
 
 it('ports and networks come and go without the rest', async () => {

@@ -9,6 +9,7 @@ import { interfaceMessage, newLink, newVeth, rtnetlink, setBridgePort } from '..
 import { addressBytes } from '../../src/network/address-bytes.ts';
 import { bridgesAreFiltered, routeLoopback, switchForwardingOn } from '../../src/network/filter/forwarding.ts';
 import { PacketFilter, type FilterState } from '../../src/network/filter/packet-filter.ts';
+import { watchFilter } from '../../src/network/filter/watch.ts';
 import type { FilterNetwork, Protocol, PublishedPort } from '../../src/network/filter/elements.ts';
 
 export interface NetworkText extends Omit<FilterNetwork, 'subnets'> {
@@ -36,6 +37,8 @@ export type Step =
   /** What somebody else might do. */
   | { readonly do: 'remove'; readonly table: string }
   | { readonly do: 'flush-chain'; readonly table: string; readonly chain: string }
+  /** Removes the table while it is watched; what `ensure` found then. */
+  | { readonly do: 'watch'; readonly table: string; readonly state: StateText }
   /** Whether `ensure`, called twice with each state in turn, finds the table whole the second time. */
   | { readonly do: 'echo'; readonly table: string; readonly states: readonly StateText[] }
   | { readonly do: 'publish' | 'unpublish'; readonly table: string; readonly ports: readonly PortText[] }
@@ -58,6 +61,20 @@ function indexOf(name: string): number {
   return routes.get(request)?.payload.readInt32LE(4) ?? 0;
 }
 
+function watched(filter: PacketFilter, state: FilterState): Promise<unknown> {
+  filter.ensure(state);
+  return new Promise((resolve) => {
+    const stop = watchFilter(filter, () => {
+      stop();
+      clearInterval(alive);
+      resolve(filter.ensure(state));
+    });
+    // The watch itself keeps no process alive.
+    const alive = setInterval(() => undefined, 60_000);
+    filter.remove();
+  });
+}
+
 function take(step: Step): unknown {
   switch (step.do) {
     case 'bridge':
@@ -77,6 +94,8 @@ function take(step: Step): unknown {
       return new PacketFilter(step.table).ensure(stateOf(step.state));
     case 'echo':
       return step.states.map(stateOf).map((state) => [new PacketFilter(step.table).ensure(state), new PacketFilter(step.table).ensure(state)].join()).join(' ');
+    case 'watch':
+      return watched(new PacketFilter(step.table), stateOf(step.state));
     case 'remove':
       return new PacketFilter(step.table).remove();
     case 'flush-chain':
@@ -92,11 +111,12 @@ function take(step: Step): unknown {
 }
 
 const steps = JSON.parse(process.argv[2] as string) as Step[];
-const answers = steps.map((step) => {
+const answers: unknown[] = [];
+for (const step of steps) {
   try {
-    return take(step) ?? null;
+    answers.push((await take(step)) ?? null);
   } catch (error) {
-    return { refused: (error as NodeJS.ErrnoException).code ?? String(error) };
+    answers.push({ refused: (error as NodeJS.ErrnoException).code ?? String(error) });
   }
-});
+}
 console.log(JSON.stringify(answers));

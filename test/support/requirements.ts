@@ -5,6 +5,9 @@
 import { test } from 'bun:test';
 import { existsSync, readFileSync } from 'node:fs';
 import { dockerCommands } from './docker-command.ts';
+import { NetlinkSocket } from '../../src/linux/ffi/netlink.ts';
+import { netlinkFamily } from '../../src/linux/netlink/message.ts';
+import { getGeneration } from '../../src/linux/netlink/nftables.ts';
 import { hierarchies } from './cgroups.ts';
 import { blockDevice } from './limits.ts';
 import { apiSpecification } from './paths.ts';
@@ -32,6 +35,14 @@ const holdsSysResource = (): boolean => {
   return (BigInt(`0x${bounding}`) & (1n << 24n)) !== 0n;
 };
 
+const hasNfTables = (): boolean => {
+  try {
+    return new NetlinkSocket(netlinkFamily.netfilter).get(getGeneration()) !== undefined;
+  } catch {
+    return false;
+  }
+};
+
 /** Each need: undefined when it is met, else what is missing. */
 const CHECKS = {
   root: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
@@ -43,6 +54,7 @@ const CHECKS = {
   cgroups: () => (hierarchies().length > 0 ? undefined : 'needs a cgroup hierarchy'),
   'block-device': () => (blockDevice() === undefined ? 'needs a block device' : undefined),
   'lacks-sys-resource': () => (holdsSysResource() ? 'needs a machine whose root lacks CAP_SYS_RESOURCE' : undefined),
+  'nf-tables': () => (hasNfTables() ? undefined : 'needs root, and nf_tables in the kernel'),
   /** Behaviour that is Caisson's own, or that no dockerd can show here. */
   caisson: () => (underTest?.name === 'caisson' ? undefined : 'is about Caisson alone'),
   /** Behaviour or texts that came after Docker Engine 20.10. */
