@@ -1,7 +1,11 @@
 /** The packet filter on real traffic: a host with three networks, a container on each (two on the first), and an outside host. */
 import { afterAll, beforeAll, expect } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Lab, type Node } from '../support/network-lab.ts';
 import type { NetworkText, PortText, StateText } from '../support/network-driver.ts';
+import { engineProcesses } from '../support/processes.ts';
 import { TEST_PATIENCE } from '../support/patience.ts';
 import { missing, requires } from '../support/requirements.ts';
 
@@ -151,6 +155,20 @@ it('ports and networks come and go without the rest', async () => {
   const fresh = network('br-fresh', ['10.9.0.0/24', '255.255.255.0/24', 'fd99::/112']);
   const answers = await lab.steps({ do: 'add-network', table, network: fresh }, { do: 'remove-network', table, network: fresh }, { do: 'ensure', table, state: whole });
   expect(answers.at(-1)).toBe('whole');
+}, TEST_PATIENCE);
+
+it('the plan of a container publishes a thousand ports, and takes them back when no daemon is there', async () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'caisson-ports-'));
+  const before = engineProcesses(lab.host.namespaces);
+  const many = Array.from({ length: 1000 }, (_, index): PortText => ({ protocol: 'tcp', hostPort: 10_000 + index, address: '172.18.0.3', port: 80 }));
+  const [pid] = (await lab.steps({ do: 'launch', table, directory, ports: many })) as [number];
+  expect(await at.outside.ask('192.0.2.1', 10_000)).toBe('second: 192.0.2.2');
+  expect(await at.outside.ask('192.0.2.1', 10_999)).toBe('second: 192.0.2.2');
+  expect((await lab.host.shell('$0 nc -l -p 10999 </dev/null')).stderr).toMatch(/bind: Address .*in use/);
+  process.kill(pid, 'SIGKILL');
+  while (engineProcesses(lab.host.namespaces).some((each) => !before.includes(each))) await Bun.sleep(10);
+  expect(await lab.steps({ do: 'ensure', table, state: whole })).toEqual(['whole']);
+  rmSync(directory, { recursive: true });
 }, TEST_PATIENCE);
 
 it('the kernel tells back what it was told, whatever that is', async () => {

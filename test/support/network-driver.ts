@@ -3,13 +3,17 @@
  * steps; says what each of them answered, as a JSON list. Addresses are texts, with the length of the prefix where there is one.
  */
 import { NetlinkSocket } from '../../src/linux/ffi/netlink.ts';
-import { netlinkFamily } from '../../src/linux/netlink/message.ts';
+import { encodeNetlink, netlinkFamily, type NetlinkMessage } from '../../src/linux/netlink/message.ts';
 import { flushChain, nftBatch } from '../../src/linux/netlink/nftables.ts';
 import { interfaceMessage, newLink, newVeth, rtnetlink, setBridgePort } from '../../src/linux/netlink/route.ts';
 import { addressBytes } from '../../src/network/address-bytes.ts';
 import { bridgesAreFiltered, routeLoopback, switchForwardingOn } from '../../src/network/filter/forwarding.ts';
 import { PacketFilter, type FilterState } from '../../src/network/filter/packet-filter.ts';
 import { watchFilter } from '../../src/network/filter/watch.ts';
+import { bindOperations } from '../../src/network/ports.ts';
+import { createLauncher } from '../../src/runtime/launcher.ts';
+import type { Operation } from '../../src/runtime/plan/operations.ts';
+import { containerPlan, helperPath, launchRequest, makeSandbox } from '../../src/runtime/testing/plain-container.ts';
 import type { FilterNetwork, Protocol, PublishedPort } from '../../src/network/filter/elements.ts';
 
 export interface NetworkText extends Omit<FilterNetwork, 'subnets'> {
@@ -41,6 +45,8 @@ export type Step =
   | { readonly do: 'watch'; readonly table: string; readonly state: StateText }
   /** Whether `ensure`, called twice with each state in turn, finds the table whole the second time. */
   | { readonly do: 'echo'; readonly table: string; readonly states: readonly StateText[] }
+  /** A container below `directory` whose plan holds and publishes ports; its first process. The driver ends, its shim goes on. */
+  | { readonly do: 'launch'; readonly table: string; readonly directory: string; readonly ports: readonly PortText[] }
   | { readonly do: 'publish' | 'unpublish'; readonly table: string; readonly ports: readonly PortText[] }
   | { readonly do: 'add-network' | 'remove-network'; readonly table: string; readonly network: NetworkText };
 
@@ -75,6 +81,20 @@ function watched(filter: PacketFilter, state: FilterState): Promise<unknown> {
   });
 }
 
+async function launch(filter: PacketFilter, directory: string, ports: readonly PublishedPort[]): Promise<number> {
+  const operation = (messages: readonly NetlinkMessage[], reason: string): Operation =>
+    ({ name: 'netlink', reason, family: netlinkFamily.netfilter, messages: encodeNetlink(messages), links: [], linkOffsets: [], pidOffset: 0, optional: 0 });
+  const bindings = ports.map(({ protocol, hostPort, port }) => ({ protocol, hostPort, containerPort: port, hostIp: '0.0.0.0' }));
+  const sandbox = makeSandbox(directory);
+  const launcher = createLauncher({ helperPath, execRoot: sandbox.execRoot });
+  const plan = containerPlan(sandbox.root, {
+    argv: ['sleep', '1000'],
+    prepare: [...bindOperations(bindings), operation(filter.publish(ports), 'published ports')],
+    release: [operation(filter.unpublish(ports), 'published ports')],
+  });
+  return (await launcher.launch(launchRequest(sandbox, 1, plan), [])).shim.pid;
+}
+
 function take(step: Step): unknown {
   switch (step.do) {
     case 'bridge':
@@ -100,6 +120,8 @@ function take(step: Step): unknown {
       return new PacketFilter(step.table).remove();
     case 'flush-chain':
       return new NetlinkSocket(netlinkFamily.netfilter).request(nftBatch([flushChain(step.table, step.chain)]));
+    case 'launch':
+      return launch(new PacketFilter(step.table), step.directory, step.ports.map(portOf));
     case 'publish':
     case 'unpublish':
       return new NetlinkSocket(netlinkFamily.netfilter).request(new PacketFilter(step.table)[step.do](step.ports.map(portOf)));
@@ -120,3 +142,5 @@ for (const step of steps) {
   }
 }
 console.log(JSON.stringify(answers));
+// A launcher waits for its shims.
+process.exit(0);

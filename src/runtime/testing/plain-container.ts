@@ -21,8 +21,7 @@ export interface Sandbox {
   remove(): void;
 }
 
-export function makeSandbox(): Sandbox {
-  const directory = mkdtempSync(join(tmpdir(), 'caisson-launcher-'));
+export function makeSandbox(directory = mkdtempSync(join(tmpdir(), 'caisson-launcher-'))): Sandbox {
   const root = join(directory, 'root');
   for (const name of ['bin', 'proc', 'dev', 'tmp', 'etc', 'root']) mkdirSync(join(root, name), { recursive: true });
   copyFileSync(busybox, join(root, 'bin/busybox'));
