@@ -22,7 +22,9 @@ import { reconcile } from './engine/reconcile.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import { deviceSource } from './engine/spec/host-devices.ts';
 import { probeHost } from './engine/spec/host-probe.ts';
+import { createNetworkService } from './engine/network-service.ts';
 import { createSystemService } from './engine/system-service.ts';
+import { nowText } from './engine/timestamps.ts';
 import { readAccountFiles, resolveRemap } from './engine/userns-remap.ts';
 import { createVolumeService } from './engine/volume-service.ts';
 import { warmUp } from './engine/warm-up.ts';
@@ -32,11 +34,14 @@ import { seedBusybox } from './images/seed.ts';
 import { createCgroupDriver } from './linux/cgroup/index.ts';
 import { tryLockFile } from './linux/ffi/lock.ts';
 import { checkPrerequisites } from './linux/prerequisites.ts';
+import { defaultBlocks, parseAddressBlock } from './network/addresses/subnets.ts';
+import { Networks } from './network/networks.ts';
 import { createLauncher } from './runtime/launcher.ts';
 import { existsInRoot, readFileInRoot } from './storage/lookup.ts';
 import { createOverlayDriver } from './storage/overlay2.ts';
 import { ContainerStore } from './store/containers.ts';
-import { openDatabase } from './store/database.ts';
+import { type Database, openDatabase } from './store/database.ts';
+import { NetworkStore } from './store/networks.ts';
 import { VolumeStore } from './store/volumes.ts';
 import { version } from './version.ts';
 import { LocalVolumes } from './volumes/local-volumes.ts';
@@ -49,16 +54,21 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   makeDirectories(settings);
   lockDataRoot(settings.dataRoot);
   placeInit(settings);
-  const context = createContext(settings, logger);
+  const database = openDatabase(join(settings.dataRoot, 'caisson.db'));
+  const networks = createNetworks(options, settings, database);
+  const context = createContext(settings, database, networks, logger);
   const engine: Engine = {
     containers: createContainerService(context),
     images: createImageEndpoints(context),
+    // Containers have no endpoints on networks yet.
+    networks: createNetworkService({ networks, events: context.events, endpointsOf: () => [] }),
     system: createSystemService(context),
     volumes: createVolumeService(context),
   };
   const idle = createIdleTrim();
   const server = createApiServer({ engine, logger, version, onRequest: () => idle.busy() });
   await seed(context);
+  networks.restore((network, error) => logger.warn('cannot restore the bridge of a network', { network: network.name, error }));
   await reconcile(context);
   for (const host of options.hosts) await server.listen(host);
   if (options.pidfile !== undefined) writeFileSync(options.pidfile, `${process.pid}\n`);
@@ -91,10 +101,24 @@ function createSettings(options: DaemonOptions): EngineSettings {
   };
 }
 
-/** Several engines share a machine: each has a cgroup parent of its own. */
+/** Several engines share a machine: each has a cgroup parent and a bridge of its own. */
 function defaultCgroupParent(execRoot: string): string {
-  if (execRoot === defaultExecRoot) return '/caisson';
-  return `/caisson-${createHash('sha256').update(execRoot).digest('hex').slice(0, 8)}`;
+  return execRoot === defaultExecRoot ? '/caisson' : `/caisson-${rootSuffix(execRoot)}`;
+}
+
+function defaultBridge(execRoot: string): string {
+  return execRoot === defaultExecRoot ? 'caisson0' : `caisson${rootSuffix(execRoot)}`;
+}
+
+const rootSuffix = (execRoot: string): string => createHash('sha256').update(execRoot).digest('hex').slice(0, 8);
+
+function createNetworks(options: DaemonOptions, { execRoot }: EngineSettings, database: Database): Networks {
+  return new Networks({
+    store: new NetworkStore(database),
+    defaultBridge: { name: options.bridge ?? defaultBridge(execRoot), address: options.bridgeAddress ?? '' },
+    blocks: options.defaultAddressPools.length === 0 ? defaultBlocks : options.defaultAddressPools.map(parseAddressBlock),
+    now: nowText,
+  });
 }
 
 function makeDirectories({ dataRoot, execRoot }: EngineSettings): void {
@@ -111,8 +135,7 @@ function placeInit({ initBinary }: EngineSettings): void {
   renameSync(fresh, initBinary);
 }
 
-function createContext(settings: EngineSettings, logger: Logger): EngineContext {
-  const database = openDatabase(join(settings.dataRoot, 'caisson.db'));
+function createContext(settings: EngineSettings, database: Database, networks: Networks, logger: Logger): EngineContext {
   const storage = createOverlayDriver({ dataRoot: settings.dataRoot, database });
   const registry = new ContainerRegistry(new ContainerStore(database), logger);
   const events = new EventBus();
@@ -136,6 +159,7 @@ function createContext(settings: EngineSettings, logger: Logger): EngineContext 
       listener: (action, id, attributes) => events.publish('image', action, id, attributes),
     }),
     volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database)),
+    networks,
     launcher: createLauncher({ helperPath: settings.initBinary, execRoot: settings.execRoot }),
     cgroups,
     host: probeHost(cgroups, settings.usernsRemap !== null),

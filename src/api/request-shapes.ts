@@ -2,7 +2,7 @@
  * The request bodies of the Engine API, as far as a wrong type in them would do harm. Types: engine/docker-types.ts.
  */
 import type { ContainerConfig, CreateRequest, ExecConfig, HostConfig } from '../engine/docker-types.ts';
-import type { VolumeCreateRequest } from '../engine/engine.ts';
+import type { NetworkCreateRequest, VolumeCreateRequest } from '../engine/engine.ts';
 import { any, array, bool, int, int64, map, named, set, string, struct, uint, wholeStruct, words } from './schema.ts';
 import type { Shape, Struct } from './schema.ts';
 
@@ -136,4 +136,13 @@ export const execStartOptions: Struct<ExecStartOptions> = struct('container.Exec
 
 export const volumeCreateRequest: Struct<VolumeCreateRequest> = struct('volume.CreateOptions', {
   Name: string, Driver: string, DriverOpts: labels, Labels: labels, ClusterVolumeSpec: any,
+});
+
+const ipamConfig = struct('network.IPAMConfig', { Subnet: string, IPRange: string, Gateway: string, AuxiliaryAddresses: labels });
+
+export const networkCreateRequest: Struct<NetworkCreateRequest> = struct('network.CreateRequest', {
+  Name: string, Driver: string, Scope: string, EnableIPv4: bool, EnableIPv6: bool,
+  IPAM: struct('network.IPAM', { Driver: string, Options: labels, Config: array(ipamConfig) }),
+  Internal: bool, Attachable: bool, Ingress: bool, ConfigOnly: bool, ConfigFrom: struct('network.ConfigReference', { Network: string }),
+  Options: labels, Labels: labels, CheckDuplicate: any,
 });

@@ -87,7 +87,7 @@ test.each([
   ['GET', '/events?since=abc', 400, 'strconv.ParseInt: parsing "abc": invalid syntax'],
   ['GET', '/events?since=10&until=5', 400, '`since` time (10) cannot be after `until` time (5)'],
   ['GET', '/networks/nope', 404, 'network nope not found'],
-  ['DELETE', '/networks/none', 403, 'none is a pre-defined network and cannot be removed'],
+  ['GET', '/networks/none?verbose=x', 400, 'invalid value for verbose: x: strconv.ParseBool: parsing "x": invalid syntax'],
   ['GET', '/swarm', 503, 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'],
   ['GET', '/plugins/x/json', 404, 'plugin "x" not found'],
   ['GET', '/containers/echo/checkpoints', 501, 'checkpointing is not implemented by Caisson yet'],

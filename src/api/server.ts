@@ -53,7 +53,7 @@ export function createApiServer({ engine, logger, version, onRequest }: ApiServe
     ...imageRoutes(engine),
     ...imageArchiveRoutes(engine, logger),
     ...volumeRoutes(engine),
-    ...networkRoutes(),
+    ...networkRoutes(engine),
     ...unservedRoutes(),
   ]);
   const listeners: Listener[] = [];

@@ -4,7 +4,7 @@
  * clients. Source: "Engine API version history" and Docker Engine 28's routers.
  */
 import type { CreateRequest, HostConfig, MountPoint } from '../engine/docker-types.ts';
-import type { DiskUsage } from '../engine/engine.ts';
+import type { DiskUsage, NetworkCreateRequest } from '../engine/engine.ts';
 import { invalidParameter } from '../errors.ts';
 
 type Json = Record<string, unknown>;
@@ -67,6 +67,11 @@ function checkMountOptions(mount: MountPoint): void {
   if (mount.VolumeOptions && mount.Type !== 'volume') refuse('VolumeOptions');
   if (mount.BindOptions && mount.Type !== 'bind') refuse('BindOptions');
   if (mount.TmpfsOptions && mount.Type !== 'tmpfs') refuse('TmpfsOptions');
+}
+
+/** `POST /networks/create`: networks without IPv4 came with 1.48. */
+export function gateNetworkCreate(request: NetworkCreateRequest, version: number): void {
+  if (version < 48) request.EnableIPv4 = null;
 }
 
 /** The same for the resources of an update request. */

@@ -50,6 +50,11 @@ const volumeLs: Entry = { summary: 'List volumes', load: () => import('./command
 const volumeCreate: Entry = { summary: 'Create a volume', load: () => import('./commands/volume-create.ts') };
 const volumeRm: Entry = { summary: 'Remove volumes', load: () => import('./commands/volume-rm.ts') };
 const volumeInspect: Entry = { summary: 'Show everything known about volumes', load: () => import('./commands/volume-inspect.ts') };
+const networkCreate: Entry = { summary: 'Create a network', load: () => import('./commands/network-create.ts') };
+const networkInspect: Entry = { summary: 'Show everything known about networks', load: () => import('./commands/network-inspect.ts') };
+const networkLs: Entry = { summary: 'List networks', load: () => import('./commands/network-ls.ts') };
+const networkPrune: Entry = { summary: 'Remove networks that no container uses', load: () => import('./commands/network-prune.ts') };
+const networkRm: Entry = { summary: 'Remove networks', load: () => import('./commands/network-rm.ts') };
 const containerInspect: Entry = {
   summary: 'Show everything known about containers',
   load: () => import('./commands/container-inspect.ts'),
@@ -84,6 +89,13 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     commands: {
       history, import: importImage, inspect: imageInspect, load, ls: { ...images, aliases: ['list'] }, prune: imagePrune, pull,
       rm: { ...rmi, aliases: ['remove'] }, save, tag,
+    },
+  },
+  network: {
+    summary: 'Manage networks',
+    commands: {
+      create: networkCreate, inspect: networkInspect, ls: { ...networkLs, aliases: ['list'] }, prune: networkPrune,
+      rm: { ...networkRm, aliases: ['remove'] },
     },
   },
   system: { summary: 'Look at the engine', commands: { df: systemDf, events, info } },

@@ -2,6 +2,7 @@
 import type { ImageService } from '../images/service.ts';
 import type { CgroupDriver } from '../linux/cgroup/driver.ts';
 import type { Launcher } from '../runtime/shim.ts';
+import type { NetworkRegistry } from '../network/network.ts';
 import type { RootDescription, StorageDriver } from '../storage/driver.ts';
 import type { LocalVolumes } from '../volumes/local-volumes.ts';
 import type { DeviceSource } from './spec/build.ts';
@@ -23,6 +24,7 @@ export interface EngineContext {
   readonly images: ImageService;
   readonly storage: StorageDriver;
   readonly volumes: LocalVolumes;
+  readonly networks: NetworkRegistry;
   readonly disposal: Disposal;
   readonly launcher: Launcher;
   readonly cgroups: CgroupDriver;

@@ -10,6 +10,12 @@ export interface DaemonOptions {
   readonly cgroupParent?: string;
   /** `USER[:GROUP]`, `UID[:GID]` or `default`, with ranges from /etc/subuid and /etc/subgid. */
   readonly usernsRemap?: string;
+  /** Interface of the default network; by default `caisson0`, or one named after the exec root when that is not the usual one. */
+  readonly bridge?: string;
+  /** Its address and the network's prefix length: `10.0.0.1/24`. */
+  readonly bridgeAddress?: string;
+  /** `base=PREFIX,size=LENGTH`; empty: the usual ones. */
+  readonly defaultAddressPools: readonly string[];
   /** `max-size`, `max-file`. */
   readonly logOptions: Readonly<Record<string, string>>;
 }

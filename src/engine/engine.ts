@@ -196,7 +196,45 @@ export interface VolumeService {
   prune(filters: Filters): Promise<object>;
 }
 
+/** The body of `POST /networks/create`. */
+export interface NetworkCreateRequest {
+  readonly Name?: string | null;
+  readonly Driver?: string | null;
+  readonly Scope?: string | null;
+  EnableIPv4?: boolean | null;
+  readonly EnableIPv6?: boolean | null;
+  readonly IPAM?: {
+    readonly Driver?: string | null;
+    readonly Options?: Readonly<Record<string, string>> | null;
+    readonly Config?: readonly ({
+      readonly Subnet?: string | null;
+      readonly IPRange?: string | null;
+      readonly Gateway?: string | null;
+      readonly AuxiliaryAddresses?: Readonly<Record<string, string>> | null;
+    } | null)[] | null;
+  } | null;
+  readonly Internal?: boolean | null;
+  readonly Attachable?: boolean | null;
+  readonly Ingress?: boolean | null;
+  readonly ConfigOnly?: boolean | null;
+  readonly ConfigFrom?: { readonly Network?: string | null } | null;
+  readonly Options?: Readonly<Record<string, string>> | null;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+}
+
+export interface NetworkService {
+  /** `GET /networks`, in the order they were made. */
+  list(filters: Filters): Promise<object[]>;
+  /** By id, name or unique id prefix; `scope` empty or the one it must have. */
+  inspect(ref: string, scope: string): Promise<object>;
+  create(request: NetworkCreateRequest): Promise<{ Id: string; Warning: string }>;
+  remove(ref: string): Promise<void>;
+  /** `{NetworksDeleted}`: names. */
+  prune(filters: Filters): Promise<object>;
+}
+
 export interface Engine {
+  readonly networks: NetworkService;
   readonly volumes: VolumeService;
   readonly containers: ContainerService;
   readonly images: ImageEndpoints;

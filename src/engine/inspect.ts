@@ -4,7 +4,6 @@ import type { Container } from './container.ts';
 import { dockerState, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { shownHealth } from './health/health.ts';
-import { networkId } from './network-id.ts';
 import { containerPaths } from './paths.ts';
 import { parseMode } from './spec/modes.ts';
 
@@ -43,7 +42,7 @@ export function inspectContainer(context: EngineContext, container: Container, w
     ...(withSize ? sizes(context, container) : {}),
     Mounts: shownMounts(container),
     Config: record.config,
-    NetworkSettings: networkSettings(container),
+    NetworkSettings: networkSettings(context, container),
   };
 }
 
@@ -74,7 +73,7 @@ function imageSize(context: EngineContext, id: string): number {
 }
 
 /** Endpoints come with the network drivers; `none`, `host` and `container:` modes have the shape Docker gives them. */
-function networkSettings(container: Container): object {
+function networkSettings(context: EngineContext, container: Container): object {
   return {
     Bridge: '',
     ...sandbox(container),
@@ -92,7 +91,7 @@ function networkSettings(container: Container): object {
     IPPrefixLen: 0,
     IPv6Gateway: '',
     MacAddress: '',
-    Networks: endpoints(container),
+    Networks: endpoints(context, container),
   };
 }
 
@@ -105,7 +104,7 @@ function sandbox({ state, record }: Container): { SandboxID: string; SandboxKey:
 const derivedId = (...parts: readonly string[]): string => createHash('sha256').update(parts.join(' ')).digest('hex');
 
 /** The value of `Networks`: one endpoint, without an interface, in the network of its mode. */
-export function endpoints({ record, state }: Container): Record<string, object> {
+export function endpoints({ networks }: EngineContext, { record, state }: Container): Record<string, object> {
   const mode = record.hostConfig.NetworkMode ?? 'default';
   if (mode.startsWith('container:') || record.config.NetworkDisabled === true) return {};
   const name = mode === 'default' ? 'bridge' : mode;
@@ -113,7 +112,7 @@ export function endpoints({ record, state }: Container): Record<string, object> 
   return {
     [name]: {
       IPAMConfig: null, Links: null, Aliases: null, MacAddress: '', DriverOpts: null, GwPriority: 0,
-      NetworkID: joined ? networkId(name) : '', EndpointID: joined && isAlive(state) ? derivedId('endpoint', record.id, name) : '',
+      NetworkID: joined ? networks.find(name)?.id ?? '' : '', EndpointID: joined && isAlive(state) ? derivedId('endpoint', record.id, name) : '',
       Gateway: '', IPAddress: '', IPPrefixLen: 0, IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0, DNSNames: null,
     },
   };

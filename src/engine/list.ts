@@ -150,7 +150,7 @@ function summary(context: EngineContext, container: Container, withSize: boolean
     State: statusOf(container),
     Status: statusText(container),
     HostConfig: shownHostConfig(record.hostConfig),
-    NetworkSettings: { Networks: endpoints(container) },
+    NetworkSettings: { Networks: endpoints(context, container) },
     Mounts: shownMounts(container),
   };
 }

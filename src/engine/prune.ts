@@ -27,13 +27,13 @@ export async function pruneContainers(context: EngineContext, filters: Filters, 
   return { ContainersDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed };
 }
 
-function labelsMatch(labels: Readonly<Record<string, string>>, filters: Filters): boolean {
+export function labelsMatch(labels: Readonly<Record<string, string>>, filters: Filters): boolean {
   return (filters['label'] ?? []).every((label) => matchesLabel(labels, label))
     && !(filters['label!'] ?? []).some((label) => matchesLabel(labels, label));
 }
 
 /** A time, or a Go duration before now (`24h`, `1h30m`). Nanoseconds since the epoch. */
-function untilBound(text: string | undefined): bigint | undefined {
+export function untilBound(text: string | undefined): bigint | undefined {
   if (text === undefined) return undefined;
   const duration = parseGoDuration(text);
   if (duration !== undefined) return nowNanoseconds() - duration;

@@ -14,6 +14,12 @@ export interface IpamConfig {
   readonly auxAddresses: Readonly<Record<string, string>>;
 }
 
+/** Where a network's addresses come from: what was asked for, completed; without a gateway where the network needs none. */
+export interface NetworkPool extends IpamConfig {
+  /** Nobody asked for this subnet. */
+  readonly automatic: boolean;
+}
+
 /** What the database keeps of a network. */
 export interface NetworkRecord {
   /** 64 hex digits. */
@@ -22,11 +28,21 @@ export interface NetworkRecord {
   /** RFC 3339 with nanoseconds. */
   readonly created: string;
   readonly driver: NetworkDriverName;
+  /** `local`, or whatever a client said. */
+  readonly scope: string;
   readonly enableIPv4: boolean;
   readonly enableIPv6: boolean;
   readonly internal: boolean;
   readonly attachable: boolean;
+  readonly ingress: boolean;
+  /** No network, but a configuration that others refer to. */
+  readonly configOnly: boolean;
+  /** The network whose configuration this one has; empty for its own. */
+  readonly configFrom: string;
+  /** As asked for, and as chosen where nothing was. */
   readonly ipam: { readonly driver: string; readonly options: Readonly<Record<string, string>> | null; readonly config: readonly IpamConfig[] };
+  /** IPv4 before IPv6; the first of a family is used up first. */
+  readonly pools: readonly NetworkPool[];
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -53,4 +69,28 @@ export interface Endpoint {
   readonly interfaceName: string;
   /** On the host: `veth1a2b3c4`; empty where there is none (macvlan). */
   readonly hostInterface: string;
+}
+
+/** What an endpoint is to have; what is left out is chosen. */
+export interface AddressRequest {
+  readonly containerId: string;
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  readonly mac?: string;
+}
+
+/** The networks of an engine, and who has which address on them. */
+export interface NetworkRegistry {
+  all(): readonly NetworkRecord[];
+  /** By id, name or unique id prefix. Throws not-found: `network x not found`. */
+  get(ref: string): NetworkRecord;
+  /** The same; undefined when there is none. */
+  find(ref: string): NetworkRecord | undefined;
+  /** The bridge interface of a network of that driver, which is there when this returns. */
+  bridgeOf(network: NetworkRecord): string;
+  /** Throws in Docker's words when an address is taken, or none is left. */
+  allocate(network: NetworkRecord, request: AddressRequest): Pick<Endpoint, 'mac' | 'ipv4' | 'ipv6'>;
+  /** Notes the addresses of an endpoint that an earlier daemon has made. */
+  reserve(endpoint: Endpoint): void;
+  release(endpoint: Endpoint): void;
 }

@@ -44,4 +44,12 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX image_references_image ON image_references(image);
   `,
+  `
+  CREATE TABLE networks (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    record TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -25,7 +25,9 @@ function mounts(pid: number | 'self', engine: RunningEngine): string[] {
 function interfaces(pid: number): string[] {
   const lines = readFileSync(`/proc/${pid}/net/dev`, 'utf8').trim().split('\n').slice(2);
   // tunl0, sit0 and the like come by themselves with every network namespace where their module is loaded.
-  return lines.map((line) => line.trim().split(':')[0] as string).filter((name) => /^(caisson|veth|br-|docker)/.test(name)).map((name) => `interface: ${name}`);
+  // The default network's bridge stays for the next daemon.
+  const ofOurs = (name: string) => /^(caisson|veth|br-|docker)/.test(name) && !/^caisson[0-9a-f]{8}$/.test(name);
+  return lines.map((line) => line.trim().split(':')[0] as string).filter(ofOurs).map((name) => `interface: ${name}`);
 }
 
 /** Entries of directories that hold nothing when no container is there. */

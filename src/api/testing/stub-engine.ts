@@ -57,6 +57,15 @@ export function stubEngine(overrides: Overrides = {}): Engine {
       diskUsage: async () => ({ LayersSize: 0, Images: [], Containers: [], Volumes: [], BuildCache: [] }),
       ...overrides.system,
     },
+    networks: {
+      list: async () => ['bridge', 'host', 'none'].map((Name) => ({ Name })),
+      inspect: async (ref) => {
+        throw notFound(`network ${ref} not found`);
+      },
+      create: unknown,
+      remove: unknown,
+      prune: async () => ({ NetworksDeleted: null }),
+    },
     volumes: {
       list: async () => ({ Volumes: [], Warnings: null }),
       inspect: unknown,

@@ -18,6 +18,9 @@ export const command: Command = {
     flag('exec-root', 'string', 'Where sockets and pid files are, gone at reboot', { initial: defaultExecRoot }),
     flag('p,pidfile', 'string', 'Write the process id to this file'),
     flag('cgroup-parent', 'string', 'Parent of the cgroups of containers'),
+    flag('b,bridge', 'string', 'Bridge interface of the default network'),
+    flag('bip', 'string', 'Address of that bridge, with the length of the network (10.0.0.1/24)'),
+    flag('default-address-pool', 'list', 'Where networks get their subnets from (base=10.0.0.0/8,size=24)', { value: 'pool' }),
     flag('userns-remap', 'string', 'Map users of containers to others on the host (USER[:GROUP], UID[:GID] or default)'),
     flag('log-opt', 'list', 'Bounds of logs (max-size=10m, max-file=5)', { value: 'map' }),
     flag('D,debug', 'bool', 'Say more about what happens'),
@@ -43,14 +46,17 @@ export const command: Command = {
 function daemonOptions(flags: Flags): DaemonOptions {
   const hosts = flags.list('host');
   for (const host of hosts) if (!/^unix:\/\/\/./.test(host)) throw new ExitError(125, `caisson: invalid --host ${JSON.stringify(host)}: it is unix:///PATH`);
-  const optional = (key: 'pidfile' | 'cgroupParent' | 'usernsRemap', name: string) => (flags.string(name) === '' ? {} : { [key]: flags.string(name) });
+  const optional = (key: 'pidfile' | 'cgroupParent' | 'usernsRemap' | 'bridge' | 'bridgeAddress', name: string) => (flags.string(name) === '' ? {} : { [key]: flags.string(name) });
   return {
     hosts: hosts.length === 0 ? [defaultHost] : hosts,
     dataRoot: flags.string('data-root'),
     execRoot: flags.string('exec-root'),
     debug: flags.bool('debug'),
     logOptions: logOptions(flags.list('log-opt')),
+    defaultAddressPools: flags.list('default-address-pool'),
     ...optional('pidfile', 'pidfile'),
+    ...optional('bridge', 'bridge'),
+    ...optional('bridgeAddress', 'bip'),
     ...optional('cgroupParent', 'cgroup-parent'),
     ...optional('usernsRemap', 'userns-remap'),
   };
