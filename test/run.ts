@@ -29,12 +29,12 @@ function integrationFiles(): string[] {
   return readdirSync(folder).filter((name) => name.endsWith('.test.ts')).toSorted().map((name) => path.join(folder, name));
 }
 
-/** `select`: only integration files whose name contains it. */
-function batchesOf(tier: string, select: string): Batch[] {
+/** `only`: integration files whose name contains one of these; all when there is none. */
+function batchesOf(tier: string, only: readonly string[]): Batch[] {
   if (tier === 'unit') return [{ title: 'unit', paths: ['src', 'lint'].map((folder) => path.join(checkout, folder)) }];
   if (tier !== 'integration') throw new Error(`There is no tier "${tier}"; the tiers are unit and integration.`);
   return integrationFiles()
-    .filter((file) => path.basename(file).includes(select))
+    .filter((file) => only.length === 0 || only.some((part) => path.basename(file).includes(part)))
     .map((file) => ({ title: path.relative(checkout, file), paths: [file] }));
 }
 
@@ -70,9 +70,9 @@ async function runBatch({ title, paths }: Batch, reports: string): Promise<Count
 }
 
 async function main(): Promise<void> {
-  const [select = ''] = process.argv.slice(2).filter((word) => word.startsWith('--only=')).map((word) => word.slice('--only='.length));
+  const only = process.argv.slice(2).filter((word) => word.startsWith('--only=')).map((word) => word.slice('--only='.length));
   const named = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-  const waiting = (named.length > 0 ? named : ['unit', 'integration']).flatMap((tier) => batchesOf(tier, select));
+  const waiting = (named.length > 0 ? named : ['unit', 'integration']).flatMap((tier) => batchesOf(tier, only));
   // Built once, before tests that have a time limit need it.
   if (waiting.some(({ title }) => title !== 'unit') && engineUnderTest()?.name === 'caisson') execFileSync(caissonCommand()[0] as string, ['--version'], { stdio: 'inherit' });
   const reports = mkdtempSync(path.join(tmpdir(), 'caisson-reports-'));

@@ -20,8 +20,8 @@ const PROGRAMS = ['unshare', 'nsenter', 'setpriv'];
 /** What a dockerd starts, where that is the engine under test. */
 const PEER_PROGRAMS = ['docker-proxy', 'containerd', 'containerd-shim-runc-v2', 'runc', 'docker-init'];
 
-/** Everything of the checkout that its tests read or start. */
-const PARTS = ['caisson', 'package.json', 'tsconfig.json', 'scripts', 'src', 'lint', 'test', 'native/build', 'build/caisson'];
+/** Everything of the checkout that its integration tests read or start. */
+const PARTS = ['caisson', 'package.json', 'tsconfig.json', 'scripts', 'src', 'test', 'build/caisson'];
 
 /** Large packages that no test loads. */
 const LEFT_OUT = /^(\.|oxlint|typescript|@oxlint|@typescript)/;
