@@ -88,7 +88,8 @@ describe('one answer', () => {
       'dd if=/dev/zero of=/fill/x bs=1M count=20 2>/dev/null; sleep 1000 & (while :; do :; done) & wait');
     const pid = await pidOf(id);
     const throttled = () => Number(/nr_throttled (\d+)/.exec(readFileSync(path.join(cgroupOf(pid, 'cpu'), 'cpu.stat'), 'utf8'))?.[1]);
-    while (throttled() < 2);
+    const processes = () => Number(readFileSync(path.join(cgroupOf(pid, 'pids'), 'pids.current'), 'utf8'));
+    while (throttled() < 2 || processes() < 3);
     const stats = await statsOf(id, 'stream=false');
     expect(stats.pids_stats.current).toBe(3);
     expect(stats.memory_stats.usage).toBeGreaterThan(20 * MB);
