@@ -280,6 +280,31 @@ static void request_view(struct connection *c, struct reader *r)
   SEND(c, done, REPLY_DONE, view.request, 0);
 }
 
+/* What changes around a container that runs: its interfaces. The shim goes where the operations lead, and comes back. */
+static void request_operate(struct connection *c, struct reader *r)
+{
+  static struct runner run;
+  struct request_operate operate;
+  struct section section;
+  int32_t index = -1;
+  if (!decode_request_operate(r, &operate) || !read_section(&section, operate.section)) {
+    connection_close(c);
+    return;
+  }
+  runner_init(&run);
+  run.section = SECTION_PREPARE;
+  run.object = "";
+  int error = section_run(&run, &section, &index);
+  const char *object = run.object;
+  if (runner_return(&run) < 0)
+    _exit(1); /* in the wrong place it would do harm */
+  runner_close(&run);
+  if (error < 0)
+    send_failed(c, operate.request, SECTION_PREPARE, index, -error, object);
+  else
+    SEND(c, done, REPLY_DONE, operate.request, 0);
+}
+
 /* The daemon has handed over its client's own connection: from here on the daemon is not between the two. */
 static void become_client(struct connection *c)
 {
@@ -351,6 +376,7 @@ static void message_dispatch(struct connection *c, uint32_t type)
   case REQUEST_RESIZE: request_resize(c, &r); break;
   case REQUEST_RELEASE: request_release(c, &r); break;
   case REQUEST_VIEW: request_view(c, &r); break;
+  case REQUEST_OPERATE: request_operate(c, &r); break;
   default: connection_close(c);
   }
 }

@@ -38,6 +38,7 @@ enum {
   REQUEST_RESIZE = 4,
   REQUEST_RELEASE = 5,
   REQUEST_VIEW = 6,
+  REQUEST_OPERATE = 7,
   REQUEST_ATTACH = 16,
   REQUEST_CONTROL = 17,
 };
@@ -196,6 +197,18 @@ static inline bool decode_request_view(struct reader *r, struct request_view *v)
   return take_u32(r, &v->request)
       && take_bytes(r, &v->prepare)
       && take_bytes(r, &v->init)
+      && r->at == r->end;
+}
+
+struct request_operate {
+  uint32_t request;
+  struct bytes section;
+};
+
+static inline bool decode_request_operate(struct reader *r, struct request_operate *v)
+{
+  return take_u32(r, &v->request)
+      && take_bytes(r, &v->section)
       && r->at == r->end;
 }
 

@@ -18,6 +18,8 @@ import { createIdleTrim } from './engine/idle.ts';
 import { createImageEndpoints } from './engine/image-endpoints.ts';
 import { createLogger, type Logger } from './engine/logger.ts';
 import { defaultLogBounds, parseLogBounds } from './engine/log-options.ts';
+import { endpointsOn } from './engine/networks/endpoints.ts';
+import { createNetworkFilter } from './engine/networks/filter.ts';
 import { reconcile } from './engine/reconcile.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import { deviceSource } from './engine/spec/host-devices.ts';
@@ -60,8 +62,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   const engine: Engine = {
     containers: createContainerService(context),
     images: createImageEndpoints(context),
-    // Containers have no endpoints on networks yet.
-    networks: createNetworkService({ networks, events: context.events, endpointsOf: () => [] }),
+    networks: createNetworkService({ networks, events: context.events, endpointsOf: (id) => endpointsOn(context, id) }),
     system: createSystemService(context),
     volumes: createVolumeService(context),
   };
@@ -109,6 +110,9 @@ function defaultCgroupParent(execRoot: string): string {
 function defaultBridge(execRoot: string): string {
   return execRoot === defaultExecRoot ? 'caisson0' : `caisson${rootSuffix(execRoot)}`;
 }
+
+/** Of the packet filter. */
+const filterTable = (execRoot: string): string => (execRoot === defaultExecRoot ? 'caisson' : `caisson-${rootSuffix(execRoot)}`);
 
 const rootSuffix = (execRoot: string): string => createHash('sha256').update(execRoot).digest('hex').slice(0, 8);
 
@@ -160,6 +164,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
     }),
     volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database)),
     networks,
+    networkFilter: createNetworkFilter(filterTable(settings.execRoot), join(settings.execRoot, 'forwarding'), networks),
     launcher: createLauncher({ helperPath: settings.initBinary, execRoot: settings.execRoot }),
     cgroups,
     host: probeHost(cgroups, settings.usernsRemap !== null),

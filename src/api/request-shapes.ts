@@ -1,7 +1,7 @@
 /**
  * The request bodies of the Engine API, as far as a wrong type in them would do harm. Types: engine/docker-types.ts.
  */
-import type { ContainerConfig, CreateRequest, ExecConfig, HostConfig } from '../engine/docker-types.ts';
+import type { ContainerConfig, CreateRequest, EndpointSettings, ExecConfig, HostConfig } from '../engine/docker-types.ts';
 import type { NetworkCreateRequest, VolumeCreateRequest } from '../engine/engine.ts';
 import { any, array, bool, int, int64, map, named, set, string, struct, uint, wholeStruct, words } from './schema.ts';
 import type { Shape, Struct } from './schema.ts';
@@ -101,8 +101,24 @@ export const configFields: ReadonlySet<string> = new Set(Object.keys(config));
 
 const endpoint = struct('network.EndpointSettings', {
   IPAMConfig: struct('network.EndpointIPAMConfig', { IPv4Address: string, IPv6Address: string, LinkLocalIPs: strings }),
-  Links: strings, Aliases: strings, MacAddress: string, DriverOpts: labels, NetworkID: string,
+  Links: strings, Aliases: strings, MacAddress: string, DriverOpts: labels, GwPriority: int, NetworkID: string,
 });
+
+/** The body of `POST /networks/{id}/connect`. */
+export interface NetworkConnectRequest {
+  readonly Container?: string;
+  readonly EndpointConfig?: EndpointSettings | null;
+}
+
+export const networkConnectRequest: Struct<NetworkConnectRequest> = struct('network.ConnectOptions', { Container: string, EndpointConfig: endpoint });
+
+/** The body of `POST /networks/{id}/disconnect`. */
+export interface NetworkDisconnectRequest {
+  readonly Container?: string;
+  readonly Force?: boolean;
+}
+
+export const networkDisconnectRequest: Struct<NetworkDisconnectRequest> = struct('network.DisconnectOptions', { Container: string, Force: bool });
 
 export const createRequest: Struct<CreateRequest> = struct('container.CreateRequest', {
   ...config,

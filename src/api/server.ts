@@ -16,6 +16,7 @@ import { containerStreamRoutes } from './routes/container-streams.ts';
 import { execRoutes } from './routes/exec.ts';
 import { imageArchiveRoutes } from './routes/image-archives.ts';
 import { imageRoutes } from './routes/images.ts';
+import { networkConnectionRoutes } from './routes/network-connections.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { systemRoutes } from './routes/system.ts';
 import { unservedRoutes } from './routes/unserved.ts';
@@ -54,6 +55,7 @@ export function createApiServer({ engine, logger, version, onRequest }: ApiServe
     ...imageArchiveRoutes(engine, logger),
     ...volumeRoutes(engine),
     ...networkRoutes(engine),
+    ...networkConnectionRoutes(engine),
     ...unservedRoutes(),
   ]);
   const listeners: Listener[] = [];

@@ -10,6 +10,10 @@ export function imagePath(ref: string, rest = ''): string {
   return `/images/${encodeURIComponent(ref).replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%40', '@')}${rest}`;
 }
 
+export function networkPath(ref: string, rest = ''): string {
+  return `/networks/${encodeURIComponent(ref)}${rest}`;
+}
+
 export function execPath(id: string, rest: string): string {
   return `/exec/${encodeURIComponent(id)}${rest}`;
 }

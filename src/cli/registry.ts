@@ -51,6 +51,8 @@ const volumeCreate: Entry = { summary: 'Create a volume', load: () => import('./
 const volumeRm: Entry = { summary: 'Remove volumes', load: () => import('./commands/volume-rm.ts') };
 const volumeInspect: Entry = { summary: 'Show everything known about volumes', load: () => import('./commands/volume-inspect.ts') };
 const networkCreate: Entry = { summary: 'Create a network', load: () => import('./commands/network-create.ts') };
+const networkConnect: Entry = { summary: 'Connect a container to a network', load: () => import('./commands/network-connect.ts') };
+const networkDisconnect: Entry = { summary: 'Disconnect a container from a network', load: () => import('./commands/network-disconnect.ts') };
 const networkInspect: Entry = { summary: 'Show everything known about networks', load: () => import('./commands/network-inspect.ts') };
 const networkLs: Entry = { summary: 'List networks', load: () => import('./commands/network-ls.ts') };
 const networkPrune: Entry = { summary: 'Remove networks that no container uses', load: () => import('./commands/network-prune.ts') };
@@ -94,7 +96,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   network: {
     summary: 'Manage networks',
     commands: {
-      create: networkCreate, inspect: networkInspect, ls: { ...networkLs, aliases: ['list'] }, prune: networkPrune,
+      connect: networkConnect, create: networkCreate, disconnect: networkDisconnect, inspect: networkInspect, ls: { ...networkLs, aliases: ['list'] }, prune: networkPrune,
       rm: { ...networkRm, aliases: ['remove'] },
     },
   },

@@ -8,6 +8,12 @@ import type { Logger } from './logger.ts';
 /** How long the exit of a container that removed itself is remembered. */
 const recentExitMs = 10_000;
 
+/** Of a database that an earlier version has written, what it did not know is filled in. */
+function recordOf(json: string): ContainerRecord {
+  const record = JSON.parse(json) as Omit<ContainerRecord, 'networks' | 'endpoints'> & Partial<ContainerRecord>;
+  return { ...record, networks: record.networks ?? {}, endpoints: record.endpoints ?? [] };
+}
+
 export class ContainerRegistry {
   readonly #store: ContainerStore;
   readonly #byId = new Map<string, Container>();
@@ -18,7 +24,7 @@ export class ContainerRegistry {
   constructor(store: ContainerStore, logger: Logger) {
     this.#store = store;
     this.#logger = logger;
-    for (const row of store.all()) this.#index(new Container(JSON.parse(row.record) as ContainerRecord));
+    for (const row of store.all()) this.#index(new Container(recordOf(row.record)));
   }
 
   #index(container: Container): void {

@@ -1,5 +1,5 @@
 /** The container part of the engine's interface: each method finds its container and hands over to the file that knows how. */
-import { conflict, invalidParameter, notImplemented, prefixed } from '../errors.ts';
+import { conflict, invalidParameter, notFound, notImplemented, prefixed } from '../errors.ts';
 import { parseSignal, signal as signals } from '../linux/signals.ts';
 import { attachContainer } from './attach.ts';
 import type { Container } from './container.ts';
@@ -19,6 +19,7 @@ import { pruneContainers } from './prune.ts';
 import { removeContainer } from './remove.ts';
 import { restartContainer } from './restart.ts';
 import { startByRequest } from './start.ts';
+import { connectContainer, disconnectContainer } from './networks/connect.ts';
 import { containerStats } from './stats.ts';
 import { killContainer, notRunning, pauseContainer, stopContainer, unpauseContainer } from './stop.ts';
 import { updateContainer } from './update.ts';
@@ -117,6 +118,18 @@ export function createContainerService(context: EngineContext): ContainerService
     export: async (ref) => exportContainer(context, registry.get(ref)),
     changes: async (ref) => containerChanges(context, registry.get(ref)),
     writeArchive: async (ref, path, archive, request) => extractToContainer(context, registry.get(ref), ref, path, archive, request),
+    async connect(ref, name, settings) {
+      const container = registry.get(ref);
+      await container.exclusively(() => connectContainer(context, container, context.networks.get(name), settings));
+    },
+
+    async disconnect(ref, name, force) {
+      const network = context.networks.get(name);
+      const container = force ? registry.find(ref) : registry.get(ref);
+      if (container === undefined) throw notFound(`endpoint ${ref} not found`);
+      await container.exclusively(() => disconnectContainer(context, container, network));
+    },
+
     stats: (ref, request) => containerStats(context, registry.get(ref), request),
     prune: async (filters) => pruneContainers(context, filters, (container) => sizes(context, container).SizeRw),
     execCreate: async (ref, config) => ({ Id: createExec(context, registry.get(ref), config).id }),

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import type { Attachment, Shim } from '../runtime/shim.ts';
 import type { Digest } from '../storage/driver.ts';
 import type { ContainerState } from './container-state.ts';
-import type { ContainerConfig, HostConfig } from './docker-types.ts';
+import type { Endpoint } from '../network/network.ts';
+import type { ContainerConfig, EndpointSettings, HostConfig } from './docker-types.ts';
 import type { ContainerExec } from './container-exec.ts';
 import type { Health } from './health/health.ts';
 import type { LaunchSpec } from './launch-request.ts';
@@ -24,6 +25,10 @@ export interface ContainerRecord {
   readonly topLayer: Digest | null;
   /** The command that runs: entrypoint first. */
   readonly argv: readonly string[];
+  /** What was asked of each network it is on, by the network's name; empty for the modes host, none and container. */
+  networks: Record<string, EndpointSettings>;
+  /** Its interfaces while it runs, the first being eth0. */
+  endpoints: readonly Endpoint[];
   /** Resolved at create; inspect shows them without their details. */
   readonly mounts: readonly ResolvedMount[];
   restartCount: number;

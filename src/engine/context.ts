@@ -10,6 +10,7 @@ import type { HostFacts } from './spec/host.ts';
 import type { ContainerRegistry } from './container-registry.ts';
 import type { ContainerExec } from './container-exec.ts';
 import type { Disposal } from './disposal.ts';
+import type { NetworkFilter } from './networks/filter.ts';
 import type { EngineSettings } from './settings.ts';
 import type { EventBus } from './events.ts';
 import type { Logger } from './logger.ts';
@@ -25,6 +26,7 @@ export interface EngineContext {
   readonly storage: StorageDriver;
   readonly volumes: LocalVolumes;
   readonly networks: NetworkRegistry;
+  readonly networkFilter: NetworkFilter;
   readonly disposal: Disposal;
   readonly launcher: Launcher;
   readonly cgroups: CgroupDriver;

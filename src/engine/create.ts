@@ -11,6 +11,7 @@ import { encodeContainerConfig, encodeHostConfig } from './docker-encoding.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from './docker-types.ts';
 import { validateLogOptions } from './log-options.ts';
 import { checkName, generateName } from './names.ts';
+import { checkEndpoints, requestedNetworks } from './networks/requested.ts';
 import { containerPaths } from './paths.ts';
 import { adaptHostConfig } from './spec/adapt.ts';
 import { parseMode } from './spec/modes.ts';
@@ -21,13 +22,15 @@ import { validateCreate } from './spec/validate.ts';
 import { nowText } from './timestamps.ts';
 
 export async function createContainer(context: EngineContext, name: string | undefined, request: CreateRequest, platform: string) {
-  const { HostConfig: requestedHost, NetworkingConfig: _endpoints, ...requestedConfig } = request;
+  const { HostConfig: requestedHost, NetworkingConfig: _networks, ...requestedConfig } = request;
   const hostConfig = adaptHostConfig(requestedHost ?? {}, context.host);
   const Warnings = validateCreate(requestedConfig, hostConfig, context.host);
   hostConfig.LogConfig = logConfig(hostConfig);
   const image = findImage(context, requestedConfig.Image ?? '', platform);
   const config = mergeConfig(context, requestedConfig, hostConfig, image);
   const argv = argvOf(config);
+  const networks = requestedNetworks(request, config, hostConfig);
+  checkEndpoints(context.networks, networks);
   const containerName = name === undefined || name === '' ? generateName((taken) => context.registry.isNameTaken(taken)) : checkName(name);
   context.registry.checkNameFree(containerName);
   const id = randomBytes(32).toString('hex');
@@ -35,6 +38,7 @@ export async function createContainer(context: EngineContext, name: string | und
     id, name: containerName, created: nowText(), hostConfig: encodeHostConfig(hostConfig),
     config: encodeContainerConfig({ ...config, Hostname: hostnameOf(context, config, hostConfig, id) }),
     imageId: image?.id ?? '', topLayer: image?.topLayer ?? null, argv, mounts: mountsOf(context, config, hostConfig),
+    networks, endpoints: [],
     restartCount: 0, manuallyStopped: false, state: created,
   };
   register(context, record);

@@ -158,7 +158,17 @@ export interface HostConfig extends Resources {
 /** The body of `POST /containers/create`. */
 export interface CreateRequest extends ContainerConfig {
   HostConfig?: Maybe<HostConfig>;
-  NetworkingConfig?: Maybe<{ EndpointsConfig?: Maybe<Record<string, object | null>> }>;
+  NetworkingConfig?: Maybe<{ EndpointsConfig?: Maybe<Record<string, EndpointSettings | null>> }>;
+}
+
+/** What is asked of a container's endpoint on a network. */
+export interface EndpointSettings {
+  IPAMConfig?: Maybe<{ IPv4Address?: string; IPv6Address?: string; LinkLocalIPs?: Maybe<string[]> }>;
+  Links?: Maybe<string[]>;
+  Aliases?: Maybe<string[]>;
+  MacAddress?: string;
+  DriverOpts?: Maybe<Record<string, string>>;
+  GwPriority?: number;
 }
 
 /** The body of `POST /containers/{id}/exec`. */

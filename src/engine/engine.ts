@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { Platform } from '../images/platform.ts';
 import type { ImageService, RemoveOptions } from '../images/service.ts';
-import type { ContainerConfig, CreateRequest, ExecConfig, HostConfig } from './docker-types.ts';
+import type { ContainerConfig, CreateRequest, EndpointSettings, ExecConfig, HostConfig } from './docker-types.ts';
 import type { ExtractRequest, FilesystemChange, PathArchive } from './files/archive.ts';
 import type { PathStat } from './files/path-stat.ts';
 
@@ -108,6 +108,10 @@ export interface ContainerService {
   changes(ref: string): Promise<FilesystemChange[]>;
   /** Extracts a tar, compressed or not, into a directory of its root. */
   writeArchive(ref: string, path: string, archive: AsyncIterable<Uint8Array>, request: ExtractRequest): Promise<void>;
+  /** `docker network connect`. Throws forbidden when it is connected already. */
+  connect(ref: string, network: string, settings: EndpointSettings): Promise<void>;
+  /** `force`: Docker takes it for the name of an endpoint whose container is gone. */
+  disconnect(ref: string, network: string, force: boolean): Promise<void>;
   prune(filters: Filters): Promise<{ ContainersDeleted: string[] | null; SpaceReclaimed: number }>;
   execCreate(ref: string, config: ExecConfig): Promise<{ Id: string }>;
   execStart(execId: string, options: { detach: boolean; tty: boolean; consoleSize?: [number, number] }): Promise<StreamSession | null>;

@@ -1,11 +1,10 @@
 /** `GET /containers/{id}/json`, in the field order and with the defaults of Docker 28. */
-import { createHash } from 'node:crypto';
 import type { Container } from './container.ts';
-import { dockerState, isAlive } from './container-state.ts';
+import { dockerState } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { shownHealth } from './health/health.ts';
+import { networkSettings } from './networks/shown.ts';
 import { containerPaths } from './paths.ts';
-import { parseMode } from './spec/modes.ts';
 
 export function inspectContainer(context: EngineContext, container: Container, withSize: boolean): object {
   const { record } = container;
@@ -70,50 +69,4 @@ export function sizes(context: EngineContext, container: Container): { SizeRw: n
 
 function imageSize(context: EngineContext, id: string): number {
   return context.images.list().find((image) => image.id === id)?.size ?? 0;
-}
-
-/** Endpoints come with the network drivers; `none`, `host` and `container:` modes have the shape Docker gives them. */
-function networkSettings(context: EngineContext, container: Container): object {
-  return {
-    Bridge: '',
-    ...sandbox(container),
-    Ports: {},
-    HairpinMode: false,
-    LinkLocalIPv6Address: '',
-    LinkLocalIPv6PrefixLen: 0,
-    SecondaryIPAddresses: null,
-    SecondaryIPv6Addresses: null,
-    EndpointID: '',
-    Gateway: '',
-    GlobalIPv6Address: '',
-    GlobalIPv6PrefixLen: 0,
-    IPAddress: '',
-    IPPrefixLen: 0,
-    IPv6Gateway: '',
-    MacAddress: '',
-    Networks: endpoints(context, container),
-  };
-}
-
-/** The network namespace of its own that a running container has, and an id of it. */
-function sandbox({ state, record }: Container): { SandboxID: string; SandboxKey: string } {
-  if (!isAlive(state) || parseMode(record.hostConfig.NetworkMode).kind === 'container') return { SandboxID: '', SandboxKey: '' };
-  return { SandboxID: derivedId('sandbox', record.id, state.startedAt), SandboxKey: `/proc/${state.pid}/ns/net` };
-}
-
-const derivedId = (...parts: readonly string[]): string => createHash('sha256').update(parts.join(' ')).digest('hex');
-
-/** The value of `Networks`: one endpoint, without an interface, in the network of its mode. */
-export function endpoints({ networks }: EngineContext, { record, state }: Container): Record<string, object> {
-  const mode = record.hostConfig.NetworkMode ?? 'default';
-  if (mode.startsWith('container:') || record.config.NetworkDisabled === true) return {};
-  const name = mode === 'default' ? 'bridge' : mode;
-  const joined = state.status !== 'created' && (name === 'host' || name === 'none');
-  return {
-    [name]: {
-      IPAMConfig: null, Links: null, Aliases: null, MacAddress: '', DriverOpts: null, GwPriority: 0,
-      NetworkID: joined ? networks.find(name)?.id ?? '' : '', EndpointID: joined && isAlive(state) ? derivedId('endpoint', record.id, name) : '',
-      Gateway: '', IPAddress: '', IPPrefixLen: 0, IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0, DNSNames: null,
-    },
-  };
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { conflict, invalidParameter, isClass } from '../errors.ts';
 import type { CgroupLayout } from '../linux/cgroup/layout.ts';
-import { compileContainer, compileExec, type RootSource } from '../runtime/compile.ts';
+import { compileContainer, compileExec, type NetworkOperations, type RootSource } from '../runtime/compile.ts';
 import { cgroupRefusal } from '../runtime/launch-error.ts';
 import type { Plan } from '../runtime/plan/operations.ts';
 import type { ExecRequest, LaunchRequest, LogTarget } from '../runtime/shim.ts';
@@ -15,6 +15,7 @@ import type { EngineContext } from './context.ts';
 import type { ExecStart } from './exec.ts';
 import { logAttributes } from './log-attributes.ts';
 import { startedLogBounds } from './log-options.ts';
+import { networkOperations } from './networks/endpoints.ts';
 import { containerPaths } from './paths.ts';
 import { buildExecProcess } from './spec/build-exec.ts';
 import { buildOciConfig, type BuiltSpec } from './spec/build.ts';
@@ -26,6 +27,7 @@ import type { UserFiles } from './spec/user.ts';
 export interface LaunchSpec extends BuiltSpec {
   readonly root: RootDescription;
   readonly cgroup: CgroupLayout;
+  readonly network: NetworkOperations | undefined;
 }
 
 export function buildLaunchRequest(context: EngineContext, container: Container): LaunchRequest {
@@ -52,6 +54,7 @@ export function releaseSection(context: EngineContext, container: Container): Pl
 }
 
 const compile = ({ host }: EngineContext, id: string, spec: LaunchSpec): Plan => compileContainer({
+  ...(spec.network === undefined ? {} : { network: spec.network }),
   id, hasKcore: host.kcore, config: spec.config, root: rootSource(spec.root), cgroup: spec.cgroup, seccompProgram: spec.seccompProgram, hostMounts: spec.hostMounts,
 });
 
@@ -94,7 +97,7 @@ function buildSpec(context: EngineContext, container: Container): LaunchSpec {
     joined: joinedProcesses(context, container), shmPath: shmPath(context, container), cgroupParent: settings.cgroupParent,
     initBinary: settings.initBinary, remap: settings.usernsRemap, devices: context.devices, host: context.host,
   });
-  return { ...built, root, cgroup: layoutOf(context, built) };
+  return { ...built, root, cgroup: layoutOf(context, built), network: networkOperations(context, container) };
 }
 
 function layoutOf({ cgroups }: EngineContext, { config: { linux } }: BuiltSpec): CgroupLayout {

@@ -7,7 +7,8 @@ import type { HostConfig } from './docker-types.ts';
 import type { Filters } from './engine.ts';
 import { matchesLabel } from './events.ts';
 import { humanDuration } from './human-duration.ts';
-import { endpoints, shownMounts, sizes } from './inspect.ts';
+import { shownMounts, sizes } from './inspect.ts';
+import { shownEndpoints } from './networks/shown.ts';
 import { portsOf } from './port-filter.ts';
 
 export interface ListRequest {
@@ -150,7 +151,7 @@ function summary(context: EngineContext, container: Container, withSize: boolean
     State: statusOf(container),
     Status: statusText(container),
     HostConfig: shownHostConfig(record.hostConfig),
-    NetworkSettings: { Networks: endpoints(context, container) },
+    NetworkSettings: { Networks: shownEndpoints(context, container) },
     Mounts: shownMounts(container),
   };
 }

@@ -29,12 +29,15 @@ export function writeNetworkFiles(context: EngineContext, container: Container):
 
 function hostsFile(container: Container, hostNetwork: boolean): string {
   const own = hostNetwork ? readText('/etc/hosts').trimEnd().split('\n') : localHosts;
+  const { Hostname = '', Domainname = '' } = container.record.config;
+  const names = Domainname === '' ? Hostname : `${Hostname}.${Domainname} ${Hostname}`;
+  const addresses = container.record.endpoints.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].flatMap((each) => (each === null ? [] : [`${each.address}\t${names}`])));
   const extra = (container.record.hostConfig.ExtraHosts ?? []).flatMap((entry) => {
     const colon = entry.indexOf(':');
     const [name, address] = [entry.slice(0, colon), entry.slice(colon + 1)];
     return colon < 0 || address === 'host-gateway' ? [] : [`${address.replace(/^\[(.*)\]$/, '$1')}\t${name}`];
   });
-  return `${[...own, ...extra].join('\n')}\n`;
+  return `${[...own, ...addresses, ...extra].join('\n')}\n`;
 }
 
 function resolvConf(container: Container, hostNetwork: boolean): string {

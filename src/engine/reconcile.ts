@@ -15,6 +15,7 @@ import type { EngineContext } from './context.ts';
 import { cgroupLayout } from './launch-request.ts';
 import { containerPaths } from './paths.ts';
 import { removeContainer } from './remove.ts';
+import { detachEndpoints } from './networks/endpoints.ts';
 import { startsWithDaemon } from './restart-policy.ts';
 import { handleExit, startAfresh, supervise } from './start.ts';
 import { nowText } from './timestamps.ts';
@@ -47,6 +48,7 @@ function resume(context: EngineContext, container: Container, shim: Shim): void 
   const startedAt = isAlive(record.state) ? record.state.startedAt : nowText();
   // Whatever is recorded: the daemon may have been killed between freezing it and writing that down.
   if (isAlive(record.state)) record.state = { ...record.state, status: isFrozen(cgroupLayout(context, container).freezer) ? 'paused' : 'running' };
+  for (const endpoint of record.endpoints) context.networks.reserve(endpoint);
   supervise(context, container, shim, startedAt);
   if (container.record.pausedForCommit) void resumeAfterCommit(context, container);
 }
@@ -54,6 +56,7 @@ function resume(context: EngineContext, container: Container, shim: Shim): void 
 /** Its shim is gone. If it was killed, what the plan says about releasing mounts and cgroups has not been done. */
 async function bury(context: EngineContext, container: Container, exit: ExitRecord): Promise<void> {
   await releaseAbandoned(context, container);
+  detachEndpoints(context, container);
   handleExit(context, container, exit);
 }
 

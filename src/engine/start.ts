@@ -13,6 +13,7 @@ import { releaseAbandoned } from './abandoned.ts';
 import { beginMonitor } from './health/monitor.ts';
 import { buildLaunchRequest } from './launch-request.ts';
 import { writeNetworkFiles } from './network-files.ts';
+import { attachEndpoints, detachEndpoints, joinedNetworks, publishNetworkEvent } from './networks/endpoints.ts';
 import { containerPaths } from './paths.ts';
 import { removeContainer } from './remove.ts';
 
@@ -55,8 +56,10 @@ export async function startContainer(context: EngineContext, container: Containe
     for (const stream of streams) if (stream !== null) container.addOutput(stream);
   } catch (error) {
     for (const pending of attachments) pending.connect(null);
+    detachEndpoints(context, container);
     throw failedStart(context, container, error);
   }
+  for (const network of joinedNetworks(context, container)) publishNetworkEvent(context, 'connect', container, network);
   context.events.publish('container', 'start', container.id, container.eventAttributes());
   const { phases, specified } = launched;
   const waited = Object.values(phases).reduce((sum, milliseconds) => sum + milliseconds, specified - began);
@@ -71,6 +74,7 @@ async function launch(
   mkdirSync(paths.directory, { recursive: true, mode: 0o710 });
   rmSync(paths.exitRecord, { force: true });
   makeBindSources(container);
+  attachEndpoints(context, container);
   writeNetworkFiles(context, container);
   const request = buildLaunchRequest(context, container);
   const specified = performance.now();
@@ -112,7 +116,10 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
   });
   container.released = shim.released.then(async (how) => {
     if (how === 'abandoned') await releaseAbandoned(context, container);
-    if (container.shim === shim) container.shim = undefined;
+    if (container.shim !== shim) return;
+    container.shim = undefined;
+    for (const network of joinedNetworks(context, container)) publishNetworkEvent(context, 'disconnect', container, network);
+    detachEndpoints(context, container);
   });
 }
 

@@ -24,7 +24,7 @@ import { prepareRoot, releaseRoot, rootPath } from './compile/root.ts';
 import type { OciNamespaceType } from './oci.ts';
 import type { Operation, Plan } from './plan/operations.ts';
 
-export type { CompileExecInput, CompileInput, HostMount } from './compile/input.ts';
+export type { CompileExecInput, CompileInput, HostMount, NetworkOperations } from './compile/input.ts';
 export type { RootSource } from './compile/root.ts';
 
 /**
@@ -64,6 +64,7 @@ export function compileContainer(input: CompileInput): Plan {
       // From inside a new user namespace it could not join: the shim opens the files for it.
       ...(namespaces.user.kind === 'new' ? joinCgroups(cgroup) : []),
       ...(input.hostMounts ?? []).flatMap(hostMount),
+      ...(input.network?.prepare ?? []),
       ...mounts.prepare,
       ...prepareRoot(root, userNamespaceSlot, layersSlot),
     ],
@@ -106,9 +107,12 @@ function mountedByShim({ user, network, ipc }: Namespaces): ReadonlySet<string> 
   return new Set([...(isForeign(network) ? ['sysfs'] : []), ...(isForeign(ipc) ? ['mqueue'] : [])]);
 }
 
-/** What only a process outside of the new user namespace may do to the one inside. */
+/** What only a process outside of the new namespaces may do to the one inside. */
 function compileHost(input: CompileInput, namespaces: Namespaces): Operation[] {
-  if (namespaces.user.kind !== 'new') return [];
+  return [...(namespaces.user.kind === 'new' ? mapUsers(input) : []), ...(input.network?.host ?? [])];
+}
+
+function mapUsers(input: CompileInput): Operation[] {
   const { linux, process } = input.config;
   const score = process.oomScoreAdj ?? 0;
   return [
@@ -128,11 +132,12 @@ function compileHost(input: CompileInput, namespaces: Namespaces): Operation[] {
 }
 
 /** Executed when the process has ended, and after a launch that failed at any point. */
-function compileRelease({ root, cgroup, hostMounts = [] }: CompileInput, namespaces: Namespaces): Operation[] {
+function compileRelease({ root, cgroup, network, hostMounts = [] }: CompileInput, namespaces: Namespaces): Operation[] {
   // The end of a pid namespace's first process ends all others; a shared one lives on, and so would they.
   const shared = namespaces.pid.kind !== 'new' && cgroup.directories.length > 0;
   return [
     ...(shared ? [op('killCgroup', 'its processes end with it', { path: cgroup.removals[0] ?? '' })] : []),
+    ...(network?.release ?? []),
     ...releaseRoot(root, isRemapped(namespaces)),
     ...hostMounts.map(({ target }) =>
       op('unmount', 'nobody is to join it any more', { path: target, flags: MNT_DETACH }),

@@ -9,8 +9,7 @@ import { systemError } from '../errors.ts';
 import { connectUnix } from '../linux/ffi/connect.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
 import { sealedMemfd } from '../linux/ffi/memfd.ts';
-import { Writer } from './plan/codec.ts';
-import { encodePlan, writeSection } from './plan/encode.ts';
+import { encodePlan, encodeSection } from './plan/encode.ts';
 import type { Operation } from './plan/operations.ts';
 import type { Attachment, Launched, Launcher, LaunchPhases, LaunchRequest, Shim } from './shim.ts';
 import { attach } from './shim/attach.ts';
@@ -65,8 +64,8 @@ export function createLauncher(options: LauncherOptions): Launcher {
     },
     readExitRecord,
     async close() {
-      supply.close();
-      await Promise.race([Promise.all(leaving.values()), setTimeout(closeWithin, undefined, { ref: false })]);
+      const gone = [supply.close(), ...leaving.values()];
+      await Promise.race([Promise.all(gone), setTimeout(closeWithin, undefined, { ref: false })]);
     },
   };
 }
@@ -176,9 +175,7 @@ async function reconnect(path: string, left: Place['left']): Promise<Shim | unde
 }
 
 async function release(supply: ShimSupply, path: string, operations: readonly Operation[]): Promise<void> {
-  const writer = new Writer();
-  writeSection(writer, operations);
-  const message = encodeMessage('release', { section: writer.finish() });
+  const message = encodeMessage('release', { section: encodeSection(operations) });
   const { control } = supply.take(path);
   await new Promise<void>((resolve) => {
     const connection = new ControlConnection(control, {

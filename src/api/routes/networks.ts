@@ -1,5 +1,5 @@
 import type { Engine, NetworkService } from '../../engine/engine.ts';
-import { invalidParameter, notImplemented } from '../../errors.ts';
+import { invalidParameter } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { acceptedFilters, parseFilters } from '../filters.ts';
 import { readJson } from '../json.ts';
@@ -16,8 +16,6 @@ export function networkRoutes({ networks }: Engine): Route[] {
     del('/networks/{id}', (exchange) => remove(networks, exchange)),
     post('/networks/create', (exchange) => create(networks, exchange)),
     post('/networks/prune', (exchange) => prune(networks, exchange)),
-    post('/networks/{id}/connect', refuse('connecting a container to a network')),
-    post('/networks/{id}/disconnect', refuse('disconnecting a container from a network')),
   ];
 }
 
@@ -48,10 +46,4 @@ async function remove(networks: NetworkService, exchange: Exchange): Promise<voi
 
 async function prune(networks: NetworkService, exchange: Exchange): Promise<void> {
   exchange.json(200, await networks.prune(parseFilters(exchange.query.get('filters'), acceptedFilters.networksPrune)));
-}
-
-function refuse(what: string): () => never {
-  return () => {
-    throw notImplemented(`${what} is not implemented by Caisson yet`);
-  };
 }

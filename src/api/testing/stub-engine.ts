@@ -93,6 +93,8 @@ function stubContainers(): ContainerService {
     kill: known204,
     pause: known204,
     unpause: known204,
+    connect: known204,
+    disconnect: known204,
     rename: known204,
     update: async () => ({ Warnings: [] }),
     remove: known204,

@@ -26,6 +26,7 @@ export function probeHost(cgroups: CgroupDriver, remapped: boolean): HostFacts {
     idmappedMounts: isAtLeast(kernelRelease, 5, 19),
     remapped,
     capabilities: availableCapabilities(),
+    ipv6: existsSync('/proc/sys/net/ipv6'),
     kcore: existsSync('/proc/kcore'),
     sysctls: new Set(
       Object.keys(defaultNetworkSysctls).filter((name) => existsSync(`/proc/sys/${name.replaceAll('.', '/')}`)),

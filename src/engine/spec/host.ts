@@ -44,6 +44,8 @@ export interface HostFacts {
   readonly remapped: boolean;
   /** What can be handed on to a container. */
   readonly capabilities: readonly CapabilityName[];
+  /** The kernel has IPv6 (CONFIG_IPV6, and not `ipv6.disable=1`). */
+  readonly ipv6: boolean;
   /** The kernel has /proc/kcore. */
   readonly kcore: boolean;
   /** Which of Docker's default sysctls this kernel has. */

@@ -34,6 +34,7 @@ export const ableHost: HostFacts = {
   idmappedMounts: true,
   remapped: false,
   capabilities: capabilityNames,
+  ipv6: true,
   kcore: false,
   sysctls: new Set(['net.ipv4.ping_group_range', 'net.ipv4.ip_unprivileged_port_start']),
   extraMaskedPaths: [],
@@ -46,6 +47,7 @@ export const unableHost: HostFacts = {
   timeNamespaces: false,
   recursiveReadOnly: false,
   idmappedMounts: false,
+  ipv6: true,
   kcore: true,
   sysctls: new Set(),
 };

@@ -189,10 +189,6 @@ test.each<[HostConfig, ContainerConfig, string]>([
   expect(refusal(hostConfig, config)).toBe(`invalid-parameter: ${message}`);
 });
 
-test('an unknown network is not found', () => {
-  expect(refusal({ NetworkMode: 'mine' })).toBe('not-found: network mine not found');
-});
-
 test("what user namespaces make impossible, unless the container asks for the host's", () => {
   const host = { ...ableHost, remapped: true };
   expect(refusal({ Privileged: true }, {}, host)).toBe(

@@ -1,6 +1,6 @@
 /** Whether a container may be created as asked (moby daemon/container.go verifyContainerSettings and what it calls). */
 import { existsSync } from 'node:fs';
-import { invalidParameter, notFound, notImplemented } from '../../errors.ts';
+import { invalidParameter, notImplemented } from '../../errors.ts';
 import { capabilityNames, normalizeCapabilities } from '../../linux/capabilities.ts';
 import { rlimitOfUlimit } from '../../linux/rlimits.ts';
 import type { ContainerConfig, HostConfig } from '../docker-types.ts';
@@ -165,17 +165,12 @@ function validateOptions(hostConfig: HostConfig, host: HostFacts): void {
   }
 }
 
-/** Networks that exist before any network is made. */
-const builtInNetworks = new Set(['bridge', 'default', 'none', 'host', 'nat']);
-
 function networkWarnings({ NetworkMode, PortBindings, PublishAllPorts }: HostConfig): string[] {
   const mode = parseMode(NetworkMode);
-  if (mode.kind === 'other' && !builtInNetworks.has(mode.text))
-    throw notFound(`network ${mode.text} not found`, { object: mode.text });
   const published = Object.keys(PortBindings ?? {}).length > 0;
   if (mode.kind === 'host') return published ? ['Published ports are discarded when using host network mode'] : [];
   return published || PublishAllPorts === true
-    ? ['Bridge networks are not supported yet. Published ports are discarded.']
+    ? ['Publishing ports is not supported yet. Published ports are discarded.']
     : [];
 }
 

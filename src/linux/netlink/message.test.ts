@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { attributeText, decodeAttributes, decodeNetlink, encodeNetlink } from './message.ts';
-import { broadcastOf, loopbackUp, newVeth, rtnetlink } from './route.ts';
+import { attributeText, decodeAttributes, decodeNetlink, encodeLate, encodeNetlink } from './message.ts';
+import { addAddress, addRoute, broadcastOf, loopbackUp, newVeth, rtnetlink, setLink } from './route.ts';
 
 test('a message sets loopback up', () => {
   const bytes = encodeNetlink([loopbackUp()]);
@@ -44,4 +44,27 @@ test('the broadcast address of a network', () => {
   expect([...broadcastOf({ address: Uint8Array.of(172, 17, 0, 2), length: 16 })]).toEqual([172, 17, 255, 255]);
   expect([...broadcastOf({ address: Uint8Array.of(10, 0, 0, 1), length: 32 })]).toEqual([10, 0, 0, 1]);
   expect([...broadcastOf({ address: Uint8Array.of(10, 0, 0, 1), length: 0 })]).toEqual([255, 255, 255, 255]);
+});
+
+test('what only the helper knows has its places', () => {
+  const late = encodeLate([newVeth({ name: 'host0', up: true, master: 'br0' }, { name: 'eth0', namespacePid: 'child' }), setLink('up0', { up: true })]);
+  const bytes = Buffer.from(late.messages);
+  expect(late.links).toEqual(['br0', 'up0']);
+  bytes.writeUInt32LE(4711, late.pidOffset);
+  for (const [index, offset] of late.linkOffsets.entries()) bytes.writeUInt32LE(100 + index, offset);
+  const [veth, set] = decodeNetlink(bytes);
+  const attributes = decodeAttributes(veth!.payload, 16);
+  expect(attributes.get(rtnetlink.IFLA_MASTER)!.readUInt32LE()).toBe(100);
+  const data = decodeAttributes(decodeAttributes(attributes.get(rtnetlink.IFLA_LINKINFO)!).get(rtnetlink.IFLA_INFO_DATA)!);
+  const peer = decodeAttributes(data.get(rtnetlink.VETH_INFO_PEER)!, 16);
+  expect(peer.get(rtnetlink.IFLA_NET_NS_PID)!.readUInt32LE()).toBe(4711);
+  expect(set!.payload.readInt32LE(4)).toBe(101);
+});
+
+test('addresses and routes name their interface', () => {
+  const prefix = { address: Uint8Array.of(10, 0, 0, 2), length: 24 };
+  const late = encodeLate([addAddress('eth0', prefix), addRoute({ family: 4, link: 'eth0', gateway: Uint8Array.of(10, 0, 0, 1) })]);
+  expect(late.links).toEqual(['eth0', 'eth0']);
+  expect(late.pidOffset).toBe(0);
+  expect(() => encodeNetlink([addAddress('eth0', prefix)])).toThrow(RangeError);
 });

@@ -24,10 +24,19 @@ export const controlType = { NLMSG_ERROR: 2, NLMSG_DONE: 3 } as const;
 const nestedFlag = 0x8000;
 const typeMask = 0x3fff;
 
+/** A number that only the helper will know, when it sends the message: the index of an interface, the new process's pid. */
+export type LateValue = { readonly late: 'link'; readonly name: string } | { readonly late: 'pid' };
+
+/** A structure with attributes behind it, as the end of a veth pair is described inside the message that makes the other. */
+export interface Structure {
+  readonly body: Uint8Array;
+  readonly attributes: readonly NetlinkAttribute[];
+}
+
 /** An attribute: a number as a 32-bit word, a text with a NUL after it, bytes as they are, or nested ones. */
 export interface NetlinkAttribute {
   readonly type: number;
-  readonly value: number | string | Uint8Array | readonly NetlinkAttribute[];
+  readonly value: number | string | LateValue | Uint8Array | Structure | readonly NetlinkAttribute[];
 }
 
 export interface NetlinkMessage {
@@ -38,6 +47,8 @@ export interface NetlinkMessage {
   readonly unanswered?: boolean;
   /** The fixed structure after the header: ifinfomsg, ifaddrmsg, rtmsg, nfgenmsg. */
   readonly body: Uint8Array;
+  /** The interface whose index is to stand in the body, at its fifth byte as in ifinfomsg and ifaddrmsg. */
+  readonly link?: string;
   readonly attributes?: readonly NetlinkAttribute[];
 }
 
@@ -45,57 +56,85 @@ const headerSize = 16;
 const attributeHeaderSize = 4;
 const align = (length: number) => (length + 3) & ~3;
 
-/** Messages one after the other, numbered from `firstSequence`, as they go to a socket. */
+/** Messages one after the other, numbered from `firstSequence`, as they go to a socket. Throws RangeError for late values. */
 export function encodeNetlink(messages: readonly NetlinkMessage[], firstSequence = 1): Uint8Array<ArrayBuffer> {
+  const { bytes, late } = encode(messages, firstSequence);
+  if (late.length > 0) throw new RangeError('only the helper can fill in what is not known yet');
+  return bytes;
+}
+
+/** Messages with the places in them that the helper fills in, as its `netlink` operation takes them. */
+export interface LateMessages {
+  readonly messages: Uint8Array;
+  readonly links: readonly string[];
+  readonly linkOffsets: readonly number[];
+  /** 0: nowhere. */
+  readonly pidOffset: number;
+}
+
+/** Encodes messages that may hold late values; of pids, one. */
+export function encodeLate(messages: readonly NetlinkMessage[]): LateMessages {
+  const { bytes, late } = encode(messages, 1);
+  const links = late.flatMap(({ at, value }) => (value.late === 'link' ? [{ at, name: value.name }] : []));
+  const [pid, ...more] = late.filter(({ value }) => value.late === 'pid');
+  if (more.length > 0) throw new RangeError('a pid can be filled in once');
+  return { messages: bytes, links: links.map(({ name }) => name), linkOffsets: links.map(({ at }) => at), pidOffset: pid?.at ?? 0 };
+}
+
+type Late = { readonly at: number; readonly value: LateValue }[];
+
+function encode(messages: readonly NetlinkMessage[], firstSequence: number): { bytes: Uint8Array<ArrayBuffer>; late: Late } {
   const result = Buffer.alloc(messages.reduce((size, message) => size + align(messageSize(message)), 0));
+  const late: Late = [];
   let at = 0;
   for (const [index, message] of messages.entries()) {
-    writeMessage(result, at, message, firstSequence + index);
+    writeMessage(result, at, message, firstSequence + index, late);
     at += align(messageSize(message));
   }
-  return new Uint8Array(result.buffer, result.byteOffset, result.length);
+  return { bytes: new Uint8Array(result.buffer, result.byteOffset, result.length), late };
 }
 
 const messageSize = ({ body, attributes = [] }: NetlinkMessage): number => headerSize + align(body.length) + attributesSize(attributes);
 
-function writeMessage(out: Buffer, at: number, message: NetlinkMessage, sequence: number): void {
+function writeMessage(out: Buffer, at: number, message: NetlinkMessage, sequence: number, late: Late): void {
   const { NLM_F_REQUEST, NLM_F_ACK } = messageFlag;
   out.writeUInt32LE(messageSize(message), at);
   out.writeUInt16LE(message.type, at + 4);
   out.writeUInt16LE((message.flags ?? 0) | NLM_F_REQUEST | (message.unanswered === true ? 0 : NLM_F_ACK), at + 6);
   out.writeUInt32LE(sequence, at + 8);
   out.set(message.body, at + headerSize);
-  writeAttributes(out, at + headerSize + align(message.body.length), message.attributes ?? []);
-}
-
-/** Attributes alone, for what holds them behind something else. */
-export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Buffer {
-  const result = Buffer.alloc(attributesSize(attributes));
-  writeAttributes(result, 0, attributes);
-  return result;
+  if (message.link !== undefined) late.push({ at: at + headerSize + 4, value: { late: 'link', name: message.link } });
+  writeAttributes(out, at + headerSize + align(message.body.length), message.attributes ?? [], late);
 }
 
 const attributesSize = (attributes: readonly NetlinkAttribute[]): number =>
   attributes.reduce((size, { value }) => size + align(attributeHeaderSize + valueSize(value)), 0);
 
 function valueSize(value: NetlinkAttribute['value']): number {
-  if (typeof value === 'number') return 4;
+  if (typeof value === 'number' || isLate(value)) return 4;
   if (typeof value === 'string') return Buffer.byteLength(value) + 1;
-  return value instanceof Uint8Array ? value.length : attributesSize(value);
+  if (value instanceof Uint8Array) return value.length;
+  return 'body' in value ? align(value.body.length) + attributesSize(value.attributes) : attributesSize(value);
 }
 
-function writeAttributes(out: Buffer, start: number, attributes: readonly NetlinkAttribute[]): void {
+const isLate = (value: NetlinkAttribute['value']): value is LateValue => typeof value === 'object' && 'late' in value;
+
+function writeAttributes(out: Buffer, start: number, attributes: readonly NetlinkAttribute[], late: Late): void {
   let at = start;
   for (const { type, value } of attributes) {
-    const isNested = typeof value === 'object' && !(value instanceof Uint8Array);
+    const isNested = Array.isArray(value);
     const size = attributeHeaderSize + valueSize(value);
     out.writeUInt16LE(size, at);
     out.writeUInt16LE(isNested ? type | nestedFlag : type, at + 2);
     const place = at + attributeHeaderSize;
-    if (typeof value === 'number') out.writeUInt32LE(value >>> 0, place);
+    if (isLate(value)) late.push({ at: place, value });
+    else if (typeof value === 'number') out.writeUInt32LE(value >>> 0, place);
     else if (typeof value === 'string') out.write(value, place);
     else if (value instanceof Uint8Array) out.set(value, place);
-    else writeAttributes(out, place, value);
+    else if ('body' in value) {
+      out.set(value.body, place);
+      writeAttributes(out, place + align(value.body.length), value.attributes, late);
+    } else writeAttributes(out, place, value, late);
     at += align(size);
   }
 }

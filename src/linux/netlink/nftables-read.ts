@@ -45,7 +45,9 @@ function contains(data: Buffer, wanted: readonly NetlinkAttribute[]): boolean {
 function isValue(data: Buffer, value: NetlinkAttribute['value']): boolean {
   if (typeof value === 'number') return data.length === 4 && data.readUInt32LE() === value >>> 0;
   if (typeof value === 'string') return attributeText(data) === value;
-  return value instanceof Uint8Array ? data.equals(value) : contains(data, value);
+  if (value instanceof Uint8Array) return data.equals(value);
+  // nf_tables has neither structures before attributes nor what only the helper knows.
+  return Array.isArray(value) && contains(data, value);
 }
 
 /** The elements in one message of a dump. */

@@ -1,5 +1,5 @@
 /** rtnetlink(7): interfaces, addresses and routes, as messages. */
-import { encodeAttributes, messageFlag, type NetlinkAttribute, type NetlinkMessage } from './message.ts';
+import { type LateValue, messageFlag, type NetlinkAttribute, type NetlinkMessage } from './message.ts';
 
 /** linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if.h. */
 export const rtnetlink = {
@@ -33,22 +33,32 @@ export function interfaceMessage(index: number, flags = 0, change = 0, family = 
   return body;
 }
 
+/** An interface: its index, or its name where the helper is to look the index up. */
+export type LinkRef = number | string;
+
+const indexOf = (link: LinkRef): number => (typeof link === 'number' ? link : 0);
+const linkOf = (link: LinkRef): { link?: string } => (typeof link === 'number' ? {} : { link });
+const valueOf = (link: LinkRef): number | LateValue => (typeof link === 'number' ? link : { late: 'link', name: link });
+
 /** What a new interface begins with; undefined is the kernel's choice. */
 export interface LinkSettings {
   readonly name: string;
   readonly mac?: Uint8Array;
   readonly mtu?: number;
   readonly up?: boolean;
-  /** Index of the interface below or of the bridge it is a port of. */
-  readonly link?: number;
-  readonly master?: number;
-  /** Process in whose network namespace it is made. */
-  readonly namespacePid?: number;
+  /** The interface below it, and the bridge that it is a port of. */
+  readonly link?: LinkRef;
+  readonly master?: LinkRef;
+  /** Process in whose network namespace it is made; `child` is the one that the helper has just cloned. */
+  readonly namespacePid?: number | 'child';
 }
 
 function linkAttributes({ name, mac, mtu, link, master, namespacePid }: LinkSettings): NetlinkAttribute[] {
   const numbers = [
-    [rtnetlink.IFLA_MTU, mtu], [rtnetlink.IFLA_LINK, link], [rtnetlink.IFLA_MASTER, master], [rtnetlink.IFLA_NET_NS_PID, namespacePid],
+    [rtnetlink.IFLA_MTU, mtu],
+    [rtnetlink.IFLA_LINK, link === undefined ? undefined : valueOf(link)],
+    [rtnetlink.IFLA_MASTER, master === undefined ? undefined : valueOf(master)],
+    [rtnetlink.IFLA_NET_NS_PID, namespacePid === 'child' ? { late: 'pid' } as const : namespacePid],
   ] as const;
   return [
     { type: rtnetlink.IFLA_IFNAME, value: name },
@@ -72,32 +82,35 @@ export function newLink(kind: string, settings: LinkSettings, data: NetlinkAttri
   };
 }
 
-/** A pair of interfaces: what goes into one comes out of the other. */
+/** A pair of interfaces: what goes into one comes out of the other. The peer is made where the message is sent, or with a pid. */
 export function newVeth(settings: LinkSettings, peer: LinkSettings): NetlinkMessage {
   const body = interfaceMessage(0, upFlags(peer.up), upFlags(peer.up));
-  // The peer's attribute holds a whole ifinfomsg before its attributes.
-  const value = Buffer.concat([body, encodeAttributes(linkAttributes(peer))]);
-  return newLink('veth', settings, [{ type: rtnetlink.VETH_INFO_PEER, value }]);
+  return newLink('veth', settings, [{ type: rtnetlink.VETH_INFO_PEER, value: { body, attributes: linkAttributes(peer) } }]);
 }
 
-/** Changes an interface: by its index, or, where that is 0, by its name. */
-export function setLink(index: number, change: { readonly name?: string; readonly up?: boolean; readonly master?: number; readonly mtu?: number }): NetlinkMessage {
+/** Changes an interface. `master` 0 takes it out of its bridge; a `name` can be given while it is down. */
+export function setLink(
+  link: LinkRef, change: { readonly name?: string; readonly up?: boolean; readonly master?: LinkRef; readonly mtu?: number },
+): NetlinkMessage {
   const attributes = [
-    [rtnetlink.IFLA_IFNAME, change.name], [rtnetlink.IFLA_MASTER, change.master], [rtnetlink.IFLA_MTU, change.mtu],
+    [rtnetlink.IFLA_IFNAME, change.name], [rtnetlink.IFLA_MTU, change.mtu],
+    [rtnetlink.IFLA_MASTER, change.master === undefined ? undefined : valueOf(change.master)],
   ] as const;
   return {
     type: RTM_SETLINK,
-    body: interfaceMessage(index, upFlags(change.up), change.up === undefined ? 0 : IFF_UP),
+    ...linkOf(link),
+    body: interfaceMessage(indexOf(link), upFlags(change.up), change.up === undefined ? 0 : IFF_UP),
     attributes: attributes.flatMap(([type, value]) => (value === undefined ? [] : [{ type, value }])),
   };
 }
 
 /** What a port of a bridge does; `isolated`: it reaches only ports that are not (since Linux 4.18). */
-export function setBridgePort(index: number, port: { readonly isolated?: boolean; readonly hairpin?: boolean }): NetlinkMessage {
+export function setBridgePort(link: LinkRef, port: { readonly isolated?: boolean; readonly hairpin?: boolean }): NetlinkMessage {
   const bits = [[rtnetlink.IFLA_BRPORT_ISOLATED, port.isolated], [rtnetlink.IFLA_BRPORT_MODE, port.hairpin]] as const;
   return {
     type: RTM_SETLINK,
-    body: interfaceMessage(index, 0, 0, addressFamily.bridge),
+    ...linkOf(link),
+    body: interfaceMessage(indexOf(link), 0, 0, addressFamily.bridge),
     attributes: [{
       type: rtnetlink.IFLA_PROTINFO,
       value: bits.flatMap(([type, value]) => (value === undefined ? [] : [{ type, value: Uint8Array.of(value ? 1 : 0) }])),
@@ -105,14 +118,8 @@ export function setBridgePort(index: number, port: { readonly isolated?: boolean
   };
 }
 
-/** By index, or, where that is 0, by name. */
-export function deleteLink(index: number, name?: string): NetlinkMessage {
-  return {
-    type: RTM_DELLINK,
-    body: interfaceMessage(index),
-    attributes: name === undefined ? [] : [{ type: rtnetlink.IFLA_IFNAME, value: name }],
-  };
-}
+/** Of a veth pair, both ends go. */
+export const deleteLink = (link: LinkRef): NetlinkMessage => ({ type: RTM_DELLINK, ...linkOf(link), body: interfaceMessage(indexOf(link)) });
 
 /** An address with the length of its network's prefix. 4 or 16 bytes. */
 export interface Prefix {
@@ -122,14 +129,14 @@ export interface Prefix {
 
 const familyOf = (address: Uint8Array) => (address.length === 4 ? addressFamily.inet : addressFamily.inet6);
 
-function addressMessage(type: number, flags: number, index: number, { address, length }: Prefix): NetlinkMessage {
+function addressMessage(type: number, flags: number, link: LinkRef, { address, length }: Prefix): NetlinkMessage {
   const body = Buffer.alloc(8);
   body.writeUInt8(familyOf(address), 0);
   body.writeUInt8(length, 1);
-  body.writeUInt32LE(index, 4);
+  body.writeUInt32LE(indexOf(link), 4);
   const isV6 = address.length === 16;
   return {
-    type, flags, body,
+    type, flags, body, ...linkOf(link),
     attributes: [
       { type: rtnetlink.IFA_LOCAL, value: address },
       { type: rtnetlink.IFA_ADDRESS, value: address },
@@ -139,9 +146,9 @@ function addressMessage(type: number, flags: number, index: number, { address, l
 }
 
 /** An address that is there already is right. Of IPv6 it is used at once: nobody else has been given it. */
-export const addAddress = (index: number, prefix: Prefix): NetlinkMessage => addressMessage(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, prefix);
+export const addAddress = (link: LinkRef, prefix: Prefix): NetlinkMessage => addressMessage(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, prefix);
 
-export const deleteAddress = (index: number, prefix: Prefix): NetlinkMessage => addressMessage(RTM_DELADDR, 0, index, prefix);
+export const deleteAddress = (link: LinkRef, prefix: Prefix): NetlinkMessage => addressMessage(RTM_DELADDR, 0, link, prefix);
 
 /** The highest address of an IPv4 network. */
 export function broadcastOf({ address, length }: Prefix): Uint8Array {
@@ -161,23 +168,24 @@ const typeUnicast = 1;
 /** A route by way of an interface; without a gateway its destination is on the link. Without a destination it is the default. */
 export interface Route {
   readonly family: 4 | 6;
-  readonly index: number;
+  readonly link: LinkRef;
   readonly destination?: Prefix;
   readonly gateway?: Uint8Array;
   readonly metric?: number;
 }
 
-export function addRoute({ family, index, destination, gateway, metric }: Route): NetlinkMessage {
+/** Takes the place of another to the same destination with the same metric. */
+export function addRoute({ family, link, destination, gateway, metric }: Route): NetlinkMessage {
   const scope = gateway === undefined && family === 4 ? scopeLink : scopeUniverse;
   const body = Buffer.alloc(12);
   body.set([family === 4 ? addressFamily.inet : addressFamily.inet6, destination?.length ?? 0, 0, 0, mainTable, protocolBoot, scope, typeUnicast]);
   const attributes: NetlinkAttribute[] = [
     ...(destination === undefined ? [] : [{ type: rtnetlink.RTA_DST, value: destination.address }]),
     ...(gateway === undefined ? [] : [{ type: rtnetlink.RTA_GATEWAY, value: gateway }]),
-    { type: rtnetlink.RTA_OIF, value: index },
+    { type: rtnetlink.RTA_OIF, value: valueOf(link) },
     ...(metric === undefined ? [] : [{ type: rtnetlink.RTA_PRIORITY, value: metric }]),
   ];
-  return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL, body, attributes };
+  return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_REPLACE, body, attributes };
 }
 
 /** Loopback is the first interface of every network namespace. */

@@ -1,6 +1,7 @@
 /** The part of a launch that the container's first process carries out, from its birth to execve. */
 import type { CgroupLayout } from '../../linux/cgroup/layout.ts';
 import { mountFlag, propagationFlag } from '../../linux/mount-flags.ts';
+import { invalidParameter } from '../../errors.ts';
 import { encodeNetlink, netlinkFamily } from '../../linux/netlink/message.ts';
 import { loopbackUp } from '../../linux/netlink/route.ts';
 import type { OciConfig, OciProcess } from '../oci.ts';
@@ -42,6 +43,7 @@ export function compileInit(input: CompileInput, namespaces: Namespaces, mounts:
           }),
         ]),
     ...(process.terminal === true ? [terminal(process, true)] : []),
+    ...connect(input, namespaces),
     ...compileSysctls(config, namespaces),
     ...protectPaths(config),
     op('pivotRoot', "from here on the host's files are out of reach", {}),
@@ -51,6 +53,17 @@ export function compileInit(input: CompileInput, namespaces: Namespaces, mounts:
     ...(process.terminal === true ? [] : [stdio(process)]),
     ...compilePrivileges(process, seccompProgram),
   ];
+}
+
+/** Before sysctls and read-only paths: both are about these interfaces too. With a new user namespace `sync` has been first of all. */
+function connect({ network }: CompileInput, namespaces: Namespaces): Operation[] {
+  if (network === undefined || network.init.length === 0) return [];
+  // Its network namespace is made by the init itself, later than the host's part could begin.
+  if (namespaces.user.kind === 'join') {
+    throw invalidParameter('a container with the user namespace of another cannot be connected to a network: use --network none or container:ID');
+  }
+  const sync = namespaces.user.kind === 'new' ? [] : [op('sync', 'its interfaces come from outside', {})];
+  return [...sync, ...network.init];
 }
 
 export const joinCgroups = (cgroup: CgroupLayout): Operation[] =>

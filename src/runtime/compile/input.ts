@@ -1,6 +1,7 @@
 /** What a plan is compiled from. */
 import type { CgroupLayout } from '../../linux/cgroup/layout.ts';
 import type { OciConfig, OciProcess } from '../oci.ts';
+import type { Operation } from '../plan/operations.ts';
 import type { RootSource } from './root.ts';
 
 export interface CompileInput {
@@ -13,10 +14,22 @@ export interface CompileInput {
   readonly seccompProgram: Uint8Array | null;
   /** Mounts that stand on the host while the container runs, where other containers can bind them from. */
   readonly hostMounts?: readonly HostMount[];
+  /** Interfaces other than loopback, for a network namespace of the container's own. */
+  readonly network?: NetworkOperations;
   /** oom_score_adj that the shim begins with; 0 unless the engine itself runs with another. */
   readonly inheritedOomScoreAdj?: number;
   /** The kernel has /proc/kcore (CONFIG_PROC_KCORE); without it /dev/core would lead nowhere. */
   readonly hasKcore?: boolean;
+}
+
+/** What connects a container's network namespace with others, in the sections of its plan. */
+export interface NetworkOperations {
+  readonly prepare: readonly Operation[];
+  /** Executed while the init sets itself up: its network namespace is there. */
+  readonly host: readonly Operation[];
+  /** Executed by the init after `host`, in its network namespace, with the host's files still in reach. */
+  readonly init: readonly Operation[];
+  readonly release: readonly Operation[];
 }
 
 /** A file system mounted at a host path, which is made if it is not there. */

@@ -35,6 +35,13 @@ export function writePlan(writer: Writer, plan: Plan): void {
   writeSection(writer, plan.release);
 }
 
+/** One section alone. */
+export function encodeSection(operations: readonly Operation[]): Uint8Array {
+  const writer = new Writer();
+  writeSection(writer, operations);
+  return writer.finish();
+}
+
 /** Appends one section, as it also stands alone in a release message. */
 export function writeSection(writer: Writer, section: readonly Operation[]): void {
   writer.u32(section.length);

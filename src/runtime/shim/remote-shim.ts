@@ -1,7 +1,8 @@
 /** A shim that this daemon has started, or has found again. */
 import type { Socket } from 'node:net';
 import { systemError } from '../../errors.ts';
-import { encodePlan } from '../plan/encode.ts';
+import { encodePlan, encodeSection } from '../plan/encode.ts';
+import type { Operation } from '../plan/operations.ts';
 import { LaunchError } from '../shim.ts';
 import type { Attachment, AttachOptions, ExecProcess, ExecRequest, ExitRecord, Shim } from '../shim.ts';
 import { attachClient, attachStream } from './attach.ts';
@@ -81,6 +82,16 @@ export class RemoteShim implements Shim {
       plan: encodePlan(request.plan),
     }));
     return process;
+  }
+
+  async operate(operations: readonly Operation[]): Promise<void> {
+    const request = this.#connection.nextRequest();
+    const done = this.#connection.answer(request, (answer) => {
+      if (answer?.kind === 'failed') throw launchErrorOf(answer, { prepare: operations });
+      if (answer === undefined) throw systemError('the container ended meanwhile', { operation: 'operate' });
+    });
+    this.#connection.send(encodeMessage('operate', { request, section: encodeSection(operations) }));
+    return done;
   }
 
   /** An exec that a `hello` names. It stays in `execs` when it has ended: nobody has asked for its exit code yet. */

@@ -66,10 +66,13 @@ export class ShimSupply {
     }
   }
 
-  /** Lets the spare go. */
-  close(): void {
+  /** Lets the spare go; settles when it is gone. */
+  async close(): Promise<void> {
     this.#closed = true;
-    if (this.#spare !== undefined) this.#drop(this.#spare.path);
+    const spare = this.#spare;
+    if (spare === undefined) return;
+    this.#drop(spare.path);
+    await spare.exited;
   }
 
   #drop(path: string): void {

@@ -3,9 +3,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { systemError } from '../../errors.ts';
 import { openFlag } from '../../linux/ffi/files.ts';
 import type { ViewPlan } from '../compile/view.ts';
-import { Writer } from '../plan/codec.ts';
-import { writeSection } from '../plan/encode.ts';
-import type { Operation } from '../plan/operations.ts';
+import { encodeSection } from '../plan/encode.ts';
 import type { RootView } from '../shim.ts';
 import { ControlConnection, encodeMessage } from './connection.ts';
 import { launchErrorOf } from './failure.ts';
@@ -21,7 +19,7 @@ export async function openView({ control, pid, exited }: IdleShim, plan: ViewPla
     // It waits for its connection to end, so the number is still its own.
     return openSync(`/proc/${pid}/root`, openFlag.O_PATH | constants.O_DIRECTORY);
   });
-  connection.send(encodeMessage('view', { request, prepare: section(plan.prepare), init: section(plan.init) }));
+  connection.send(encodeMessage('view', { request, prepare: encodeSection(plan.prepare), init: encodeSection(plan.init) }));
   try {
     const fd = await answered;
     return {
@@ -37,10 +35,4 @@ export async function openView({ control, pid, exited }: IdleShim, plan: ViewPla
     await exited;
     throw error;
   }
-}
-
-function section(operations: readonly Operation[]): Uint8Array {
-  const writer = new Writer();
-  writeSection(writer, operations);
-  return writer.finish();
 }

@@ -1,0 +1,108 @@
+/** `docker network connect` and `disconnect`: a container's interfaces change, while it runs or before it does. */
+import { CaissonError, forbidden, invalidParameter, systemError } from '../../errors.ts';
+import { bridgeEndpoint, defaultRoute, netlinkOperation } from '../../network/bridge-endpoint.ts';
+import type { Endpoint, NetworkRecord } from '../../network/network.ts';
+import { cloneFlag } from '../../linux/clone-flags.ts';
+import { namespacePath } from '../../linux/namespaces.ts';
+import { deleteLink } from '../../linux/netlink/route.ts';
+import type { Operation } from '../../runtime/plan/operations.ts';
+import type { Container } from '../container.ts';
+import { isAlive } from '../container-state.ts';
+import type { EngineContext } from '../context.ts';
+import type { EndpointSettings } from '../docker-types.ts';
+import { writeNetworkFiles } from '../network-files.ts';
+import { parseMode } from '../spec/modes.ts';
+import { gatewayEndpoint, newEndpoint, portOf, publishNetworkEvent, settingsOf } from './endpoints.ts';
+
+/** Call inside `container.exclusively`. */
+export async function connectContainer(context: EngineContext, container: Container, network: NetworkRecord, settings: EndpointSettings): Promise<void> {
+  const { record } = container;
+  checkMode(container, network);
+  if (settingsOf(record.networks, network) !== undefined) {
+    throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`, { object: record.id });
+  }
+  if (isAlive(record.state)) await plugIn(context, container, network, settings);
+  record.networks = { ...record.networks, [network.name]: settings };
+  context.registry.save(container);
+  publishNetworkEvent(context, 'connect', container, network);
+}
+
+/** Call inside `container.exclusively`. */
+export async function disconnectContainer(context: EngineContext, container: Container, network: NetworkRecord): Promise<void> {
+  const { record } = container;
+  const { kind } = parseMode(record.hostConfig.NetworkMode);
+  if (kind === 'host' && network.driver === 'host') {
+    throw invalidParameter('cannot disconnect container from host network - container was created in host network mode');
+  }
+  if (settingsOf(record.networks, network) === undefined) {
+    throw systemError(`container ${record.id} is not connected to network ${network.name}`, { object: record.id });
+  }
+  const endpoint = record.endpoints.find(({ networkId }) => networkId === network.id);
+  if (isAlive(record.state) && endpoint !== undefined) await pullOut(context, container, endpoint);
+  record.networks = Object.fromEntries(Object.entries(record.networks).filter(([name]) => name !== network.name && !network.id.startsWith(name)));
+  context.registry.save(container);
+  publishNetworkEvent(context, 'disconnect', container, network);
+}
+
+function checkMode({ record }: Container, network: NetworkRecord): void {
+  const { kind } = parseMode(record.hostConfig.NetworkMode);
+  if (kind === 'container' || kind === 'host') {
+    throw invalidParameter('container sharing network namespace with another container or host cannot be connected to any other network');
+  }
+  if (network.driver === 'host') throw invalidParameter('cannot connect container to host network - container must be created in host network mode');
+  if (kind === 'none' || network.driver === 'null') {
+    throw invalidParameter('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+  }
+}
+
+async function plugIn(context: EngineContext, container: Container, network: NetworkRecord, settings: EndpointSettings): Promise<void> {
+  const { record, shim } = container;
+  if (shim === undefined) throw systemError('the container has no process to connect', { object: record.id });
+  context.networkFilter.ensure();
+  const endpoint = newEndpoint(context, container, network, settings, freeIndex(record.endpoints));
+  try {
+    record.endpoints = [...record.endpoints, endpoint];
+    const isDefault = { ipv4: gatewayEndpoint(context, container, 'ipv4') === endpoint, ipv6: gatewayEndpoint(context, container, 'ipv6') === endpoint };
+    const { host, init } = bridgeEndpoint(endpoint, { ...portOf(context, endpoint), isDefault }, { ipv6: context.host.ipv6, namespacePid: shim.pid });
+    await shim.operate([...host, enter(shim.pid), ...init]);
+  } catch (error) {
+    record.endpoints = record.endpoints.filter((each) => each !== endpoint);
+    context.networks.release(endpoint);
+    throw asSystemError(error, `failed to connect ${record.name} to ${network.name}`);
+  }
+  writeNetworkFiles(context, container);
+}
+
+async function pullOut(context: EngineContext, container: Container, endpoint: Endpoint): Promise<void> {
+  const { record, shim } = container;
+  if (shim === undefined) return;
+  record.endpoints = record.endpoints.filter((each) => each !== endpoint);
+  const routes = (['ipv4', 'ipv6'] as const).flatMap((family) => {
+    const next = gatewayEndpoint(context, container, family);
+    return next === undefined ? [] : defaultRoute(next, family);
+  });
+  await shim.operate([
+    enter(shim.pid),
+    netlinkOperation('the cable is pulled out', [deleteLink(endpoint.interfaceName)]),
+    ...(routes.length === 0 ? [] : [netlinkOperation('the way out is another one now', routes)]),
+  ]);
+  context.networks.release(endpoint);
+  writeNetworkFiles(context, container);
+}
+
+const enter = (pid: number): Operation => ({
+  name: 'setns', reason: 'the interfaces are those of the container', path: namespacePath(pid, 'network'), type: BigInt(cloneFlag.CLONE_NEWNET),
+});
+
+/** The lowest `ethN` that is free. */
+function freeIndex(endpoints: readonly Endpoint[]): number {
+  const taken = new Set(endpoints.map(({ interfaceName }) => interfaceName));
+  let index = 0;
+  while (taken.has(`eth${index}`)) index++;
+  return index;
+}
+
+function asSystemError(error: unknown, what: string): unknown {
+  return error instanceof CaissonError ? error : systemError(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+}
+

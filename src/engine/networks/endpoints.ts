@@ -1,0 +1,110 @@
+/** A container's endpoints, from its start to its end. */
+import { randomBytes } from 'node:crypto';
+import { CaissonError, invalidParameter } from '../../errors.ts';
+import { bridgeEndpoint, type BridgePort } from '../../network/bridge-endpoint.ts';
+import type { Endpoint, NetworkRecord } from '../../network/network.ts';
+import type { NetworkOperations } from '../../runtime/compile.ts';
+import type { Container } from '../container.ts';
+import type { EngineContext } from '../context.ts';
+import type { EndpointSettings } from '../docker-types.ts';
+import type { NamedEndpoint } from '../network-shape.ts';
+import { isFalse } from './options.ts';
+
+/** Linux's names have room for eight more characters (IFNAMSIZ). */
+const hostInterfaceName = () => `veth${randomBytes(4).toString('hex').slice(0, 7)}`;
+
+/** Gives the container an endpoint on each of its networks. Throws in Docker's words, and then it has none. */
+export function attachEndpoints(context: EngineContext, container: Container): void {
+  const { record } = container;
+  const attached: Endpoint[] = [];
+  try {
+    if (Object.keys(record.networks).length > 0) context.networkFilter.ensure();
+    for (const [name, settings] of Object.entries(record.networks)) {
+      attached.push(newEndpoint(context, container, context.networks.get(name), settings, attached.length));
+    }
+  } catch (error) {
+    for (const endpoint of attached) context.networks.release(endpoint);
+    throw failedSetUp(error);
+  }
+  record.endpoints = attached;
+}
+
+/** Docker says that it was the network which failed, and keeps the class. */
+function failedSetUp(error: unknown): unknown {
+  if (!(error instanceof CaissonError)) return error;
+  return new CaissonError(error.class, `failed to set up container networking: ${error.message}`, { cause: error });
+}
+
+export function newEndpoint({ networks }: EngineContext, container: Container, network: NetworkRecord, settings: EndpointSettings, index: number): Endpoint {
+  if (network.driver !== 'bridge') {
+    throw invalidParameter(`networks of the driver ${network.driver} cannot be used by containers yet`);
+  }
+  const { IPv4Address, IPv6Address } = settings.IPAMConfig ?? {};
+  const addresses = networks.allocate(network, {
+    containerId: container.id,
+    ...(IPv4Address ? { ipv4: IPv4Address } : {}), ...(IPv6Address ? { ipv6: IPv6Address } : {}), ...(settings.MacAddress ? { mac: settings.MacAddress } : {}),
+  });
+  return {
+    id: randomBytes(32).toString('hex'), networkId: network.id, containerId: container.id, ...addresses,
+    interfaceName: `eth${index}`, hostInterface: hostInterfaceName(),
+  };
+}
+
+/** The endpoints that running containers have on a network. */
+export function endpointsOn({ registry }: EngineContext, networkId: string): NamedEndpoint[] {
+  return registry.all().flatMap(({ record }) => record.endpoints
+    .filter((endpoint) => endpoint.networkId === networkId).map((endpoint) => ({ containerName: record.name, endpoint })));
+}
+
+/** Gives the addresses back. */
+export function detachEndpoints(context: EngineContext, container: Container): void {
+  for (const endpoint of container.record.endpoints) context.networks.release(endpoint);
+  container.record.endpoints = [];
+}
+
+/** The networks whose `connect` and `disconnect` a container's start and end are: those it has endpoints on, or its mode's. */
+export function joinedNetworks({ networks }: EngineContext, { record }: Container): NetworkRecord[] {
+  const mode = networks.find(record.hostConfig.NetworkMode ?? '');
+  if (record.endpoints.length === 0) return mode === undefined || mode.driver === 'bridge' ? [] : [mode];
+  return record.endpoints.map(({ networkId }) => networks.get(networkId));
+}
+
+export function publishNetworkEvent({ events }: EngineContext, action: 'connect' | 'disconnect', { id }: Container, network: NetworkRecord): void {
+  events.publish('network', action, network.id, { container: id, name: network.name, type: network.driver });
+}
+
+/** What a plan has to do for them; undefined for none. */
+export function networkOperations(context: EngineContext, container: Container): NetworkOperations | undefined {
+  const { endpoints } = container.record;
+  if (endpoints.length === 0) return undefined;
+  const gateways = { ipv4: gatewayEndpoint(context, container, 'ipv4'), ipv6: gatewayEndpoint(context, container, 'ipv6') };
+  const each = endpoints.map((endpoint) => bridgeEndpoint(endpoint, {
+    ...portOf(context, endpoint), isDefault: { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint },
+  }, { ipv6: context.host.ipv6, namespacePid: 'child' }));
+  const all = (section: keyof NetworkOperations) => each.flatMap((operations) => operations[section]);
+  return { prepare: all('prepare'), host: all('host'), init: all('init'), release: all('release') };
+}
+
+/** How its network's bridge takes it. */
+export function portOf({ networks }: EngineContext, { networkId }: Endpoint): Omit<BridgePort, 'isDefault'> {
+  const network = networks.get(networkId);
+  const mtu = Number(network.options['com.docker.network.driver.mtu'] ?? '');
+  return {
+    bridge: networks.bridgeOf(network), mtu: mtu > 0 ? mtu : undefined,
+    isolated: isFalse(network.options['com.docker.network.bridge.enable_icc']),
+  };
+}
+
+/** Through which endpoint the default route of a family goes: the highest priority, then the first name (Docker 28). */
+export function gatewayEndpoint(context: EngineContext, { record }: Container, family: 'ipv4' | 'ipv6'): Endpoint | undefined {
+  const candidates = record.endpoints.flatMap((endpoint) => {
+    const network = context.networks.get(endpoint.networkId);
+    if (network.internal || (endpoint[family]?.gateway ?? '') === '') return [];
+    return [{ endpoint, name: network.name, priority: settingsOf(record.networks, network)?.GwPriority ?? 0 }];
+  });
+  return candidates.toSorted((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))[0]?.endpoint;
+}
+
+/** What was asked of a network, however it was named. */
+export const settingsOf = (networks: Readonly<Record<string, EndpointSettings>>, { id, name }: NetworkRecord): EndpointSettings | undefined =>
+  networks[name] ?? networks[id] ?? Object.entries(networks).find(([key]) => id.startsWith(key))?.[1];

@@ -1,0 +1,41 @@
+/** Which networks a container is to be on, and what was asked of each. */
+import { invalidParameter } from '../../errors.ts';
+import { joined, requestedAddressFaults } from '../../network/ipam-validation.ts';
+import type { NetworkRegistry } from '../../network/network.ts';
+import type { ContainerConfig, CreateRequest, EndpointSettings, HostConfig } from '../docker-types.ts';
+import { parseMode } from '../spec/modes.ts';
+
+/** By network name or id, as given; the network mode's own first. Empty where there is no network namespace to connect. */
+export function requestedNetworks(request: CreateRequest, config: ContainerConfig, hostConfig: HostConfig): Record<string, EndpointSettings> {
+  const asked = Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {}).map(([name, settings]) => [name, settings ?? {}] as const);
+  const mode = hostConfig.NetworkMode ?? 'bridge';
+  if (config.NetworkDisabled === true) return {};
+  if (!isConnected(mode)) {
+    // The CLI names the mode as if it were a network.
+    if (asked.some(([name]) => name !== mode)) throw invalidParameter('conflicting options: cannot attach both user-defined and non-user-defined network-modes');
+    return {};
+  }
+  const own = asked.find(([name]) => name === mode || (mode === 'bridge' && name === 'default'))?.[1] ?? {};
+  const withMac = config.MacAddress && !own.MacAddress ? { ...own, MacAddress: config.MacAddress } : own;
+  const others = asked.filter(([name]) => name !== mode && name !== 'default').toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return { [mode]: withMac, ...Object.fromEntries(others) };
+}
+
+/** What Docker 28 refuses of a network's settings at create, when the network is there by then. Throws invalid-parameter. */
+export function checkEndpoints(networks: NetworkRegistry, requested: Readonly<Record<string, EndpointSettings>>): void {
+  for (const [name, { IPAMConfig, Aliases }] of Object.entries(requested)) {
+    const network = networks.find(name);
+    if (network === undefined) continue;
+    const problems = [
+      ...requestedAddressFaults(network, [IPAMConfig?.IPv4Address ?? '', IPAMConfig?.IPv6Address ?? '']),
+      ...((Aliases?.length ?? 0) > 0 && network.name === 'bridge' ? ['network-scoped aliases are only supported for user-defined networks'] : []),
+    ];
+    if (problems.length > 0) throw invalidParameter(`invalid config for network ${name}: invalid endpoint settings:\n${joined(problems)}`);
+  }
+}
+
+/** False for the modes that bring no interface of the container's own. */
+export function isConnected(mode: string | undefined): boolean {
+  const { kind } = parseMode(mode);
+  return kind !== 'host' && kind !== 'none' && kind !== 'container';
+}

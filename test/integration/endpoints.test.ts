@@ -1,0 +1,84 @@
+/** Containers on networks: interfaces, addresses, the way out, connecting and disconnecting. */
+import { expect } from 'bun:test';
+import { leavesNothingBehind, useEngine } from '../support/subject.ts';
+
+const { subject, it } = useEngine({ bridge: true });
+
+const sleeper = (...flags: string[]) => subject.output('run', '-d', ...flags, 'busybox', 'sleep', '1000');
+const address = (name: string, network: string) => subject.inspect(name, `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`);
+
+it('gives a container an interface with an address and a default route', async () => {
+  await sleeper('--name', 'plain');
+  const ip = await address('plain', 'bridge');
+  expect(ip).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
+  expect(await subject.output('exec', 'plain', 'ip', '-o', '-4', 'addr', 'show', 'eth0')).toContain(`inet ${ip}/`);
+  expect(await subject.output('exec', 'plain', 'ip', 'route')).toContain(`default via ${await subject.inspect('plain', '{{.NetworkSettings.Gateway}}')} dev eth0`);
+  expect(await subject.output('exec', 'plain', 'cat', '/etc/hosts')).toContain(`${ip}\t${(await subject.inspect('plain', '{{.Id}}')).slice(0, 12)}`);
+  expect(await subject.inspect('plain', '{{.NetworkSettings.MacAddress}}')).toMatch(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
+});
+
+it('lets containers on one bridge reach each other', async () => {
+  await subject.output('run', '-d', '--name', 'server', 'busybox', 'sh', '-c', 'echo hello >/tmp/index.html; httpd -f -p 80 -h /tmp');
+  const url = `http://${await address('server', 'bridge')}/index.html`;
+  expect(await subject.output('run', '--rm', 'busybox', 'sh', '-c', `for i in 1 2 3 4 5; do wget -qO- -T 5 ${url} && break; sleep 1; done`)).toBe('hello');
+});
+
+it('gives the address and the mac that are asked for, and shows them of a network of its own', async () => {
+  await subject.output('network', 'create', '--subnet', '10.77.0.0/24', 'own');
+  await sleeper('--name', 'fixed', '--network', 'own', '--ip', '10.77.0.77', '--mac-address', '02:42:0a:4d:00:4d', '--network-alias', 'al');
+  expect(await subject.output('exec', 'fixed', 'ip', '-o', 'link', 'show', 'eth0')).toContain('02:42:0a:4d:00:4d');
+  expect(await address('fixed', 'own')).toBe('10.77.0.77');
+  expect(JSON.parse(await subject.inspect('fixed', '{{json (index .NetworkSettings.Networks "own").DNSNames}}'))).toEqual(['fixed', 'al', (await subject.inspect('fixed', '{{.Id}}')).slice(0, 12)]);
+  const taken = await subject.docker('run', '--rm', '--network', 'own', '--ip', '10.77.0.77', 'busybox', 'true');
+  expect(taken).toMatchObject({ code: 125, stderr: expect.stringContaining('Address already in use') });
+});
+
+it('refuses networks that are not there, and addresses that cannot be', async () => {
+  const nowhere = await subject.docker('run', '--rm', '--network', 'nowhere', 'busybox', 'true');
+  expect(nowhere.code).toBe(125);
+  expect(nowhere.stderr).toContain('network nowhere not found');
+  await subject.output('network', 'create', 'chosen');
+  const fixed = await subject.docker('create', '--network', 'chosen', '--ip', '9.9.9.9', 'busybox');
+  expect(fixed.stderr).toContain('user specified IP address is supported only when connecting to networks with user configured subnets');
+});
+
+it('connects and disconnects a container that runs', async () => {
+  await subject.output('network', 'create', 'one');
+  await subject.output('network', 'create', 'two');
+  await sleeper('--name', 'moved');
+  const gateway = await subject.inspect('moved', '{{.NetworkSettings.Gateway}}');
+  await subject.output('network', 'connect', 'one', 'moved');
+  expect(await subject.output('exec', 'moved', 'ip', '-o', '-4', 'addr', 'show', 'eth1')).toContain(`inet ${await address('moved', 'one')}/`);
+  expect(await subject.output('exec', 'moved', 'ip', 'route')).toContain(`default via ${gateway} dev eth0`);
+  const again = await subject.docker('network', 'connect', 'one', 'moved');
+  expect(again.stderr).toContain('endpoint with name moved already exists in network one');
+  await subject.output('network', 'disconnect', 'one', 'moved');
+  expect((await subject.docker('exec', 'moved', 'ip', 'link', 'show', 'eth1')).code).not.toBe(0);
+  const gone = await subject.docker('network', 'disconnect', 'one', 'moved');
+  expect(gone.stderr).toContain('is not connected to network one');
+});
+
+it('keeps a network while containers that run are on it', async () => {
+  await subject.output('network', 'create', 'busy');
+  await sleeper('--name', 'user', '--network', 'busy');
+  const refused = await subject.docker('network', 'rm', 'busy');
+  expect(refused.stderr).toContain('network busy has active endpoints (name:"user"');
+  await subject.output('rm', '-f', 'user');
+  await subject.output('network', 'rm', 'busy');
+});
+
+it('takes containers on the host network, or none, out of networking', async () => {
+  await sleeper('--name', 'hostly', '--network', 'host');
+  const host = await subject.docker('network', 'connect', 'bridge', 'hostly');
+  expect(host.stderr).toContain('container sharing network namespace with another container or host cannot be connected to any other network');
+  await sleeper('--name', 'lonely', '--network', 'none');
+  expect((await subject.output('exec', 'lonely', 'ip', '-o', 'link')).split('\n').filter((line) => line.includes('eth')).length).toBe(0);
+});
+
+it('prunes the networks that no container uses', async () => {
+  await subject.clear();
+  await subject.output('network', 'prune', '-f');
+  expect((await subject.output('network', 'ls', '--format', '{{.Name}}')).split('\n').toSorted()).toEqual(['bridge', 'host', 'none']);
+});
+
+leavesNothingBehind(subject);
