@@ -8,6 +8,7 @@ import { lifecycle } from './lifecycle.ts';
 import { list } from './list.ts';
 import { memory } from './memory.ts';
 import { removal } from './remove.ts';
+import { streams } from './streams.ts';
 
 /** In the order of the table. Memory comes first: what the others leave behind would count. */
-export const figures: readonly Figure[] = [memory, lifecycle, commandLines, exec, burst, removal, list, copy, importing];
+export const figures: readonly Figure[] = [memory, lifecycle, commandLines, exec, burst, removal, list, copy, importing, streams];
