@@ -1,5 +1,5 @@
 /** The files of a json-file log: `path` and, rotated away, `path.1` (the newest of them) to `path.N`. */
-import { closeSync, fstatSync, openSync, read as readCallback, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, read as readCallback, readSync, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 // In the thread pool: a disk that is slow holds up this log, not the daemon.
@@ -8,12 +8,15 @@ const blockSize = 256 * 1024;
 /** Bytes; the longest record a shim writes is a tenth of it. Garbage without a newline is passed over beyond this. */
 const maxRecord = 1024 * 1024;
 const newline = 0x0a;
+const lastByte = new Uint8Array(1);
 
 /** An open log file and how far it has been read; only whole lines are taken. */
 export class LogCursor {
   readonly inode: number;
   readonly #fd: number;
   #offset = 0;
+  /** What stands before `#offset` is the end of a line that was read. */
+  #behindLine = false;
   #limit = Infinity;
   #block: Buffer = Buffer.alloc(0);
   #closed = false;
@@ -39,7 +42,7 @@ export class LogCursor {
 
   /** The next whole lines, valid until the next call; undefined at the end. A file that has been cut short is read from its beginning. */
   async read(): Promise<Uint8Array | undefined> {
-    if (fstatSync(this.#fd).size < this.#offset) this.#offset = 0;
+    if (this.#wasCut()) this.#offset = 0;
     for (let wanted = blockSize; ; wanted *= 2) {
       const size = Math.min(wanted, this.#limit - this.#offset);
       if (size <= 0) return undefined;
@@ -48,11 +51,26 @@ export class LogCursor {
       const last = this.#block.subarray(0, bytesRead).lastIndexOf(newline);
       if (last >= 0) {
         this.#offset += last + 1;
+        this.#behindLine = true;
         return this.#block.subarray(0, last + 1);
       }
       if (bytesRead < wanted) return undefined;
-      if (size >= maxRecord) this.#offset += bytesRead;
+      if (size >= maxRecord) this.#skip(bytesRead);
     }
+  }
+
+  #skip(garbage: number): void {
+    this.#offset += garbage;
+    this.#behindLine = false;
+  }
+
+  /** It is shorter than what was read of it; or it has grown again since, and there is no newline where the last line ended. */
+  #wasCut(): boolean {
+    if (fstatSync(this.#fd).size < this.#offset) return true;
+    if (!this.#behindLine) return false;
+    // One byte of a page that was read a moment ago: no disk is waited for.
+    readSync(this.#fd, lastByte, 0, 1, this.#offset - 1);
+    return lastByte[0] !== newline;
   }
 
   /** Goes to where the last `lines` lines begin, or to the beginning; returns how many of them it does not have. */

@@ -158,18 +158,18 @@ it('refuses to read what the none driver threw away', async () => {
 
 // A dockerd shows nothing more: it counts on where it had been writing.
 own('follows past a log that is cut short behind its back', async () => {
-  const id = await subject.output('run', '-di', 'busybox', 'sh', '-c', 'echo first; read line; echo second; read line; echo third');
+  const id = await subject.output('run', '-di', 'busybox', 'sh', '-c', 'echo the very first; read line; echo second; read line; echo third');
   const { body } = await Client.stream(subject.engine.socket, 'GET', `/containers/${id}/logs?follow=1&stdout=1`);
   const stdin = await Client.hijack(subject.engine.socket, `/containers/${id}/attach?stream=1&stdin=1`);
   const log = await subject.inspect(id, '{{.LogPath}}');
   let text = '';
   for await (const chunk of body) {
     text += demultiplex(chunk).stdout.toString();
-    if (text.endsWith('first\n')) truncateSync(log);
+    if (text.endsWith('first\n')) truncateSync(log); // shorter than it was until the third line
     if (text.endsWith('first\n') || text.endsWith('second\n')) stdin.socket.write('on\n');
   }
   stdin.socket.destroy();
-  expect(text).toBe('first\nsecond\nthird\n');
+  expect(text).toBe('the very first\nsecond\nthird\n');
 });
 
 leavesNothingBehind(subject);
