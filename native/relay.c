@@ -8,6 +8,7 @@
 #include "shim.h"
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 uint8_t io_buffer[FRAME_HEADER + CHUNK] __attribute__((aligned(4096)));
@@ -301,11 +302,17 @@ static void output_give(struct stream *stream, size_t size)
   }
 }
 
+static void stream_widen(struct stream *stream, bool wide)
+{
+  if (stream->source.fd >= 0 && stream->wide != wide)
+    stream->wide = fcntl(stream->source.fd, F_SETPIPE_SZ, wide ? PIPE_WIDE : PIPE_STANDARD) == PIPE_WIDE;
+}
+
 void relay_read(struct stream *stream, bool to_the_end)
 {
   struct process *p = stream->process;
   /* A turn is bounded, so that no process keeps the others' events waiting. */
-  for (int turns = to_the_end ? 64 : 8; turns > 0 && stream->source.fd >= 0 && !clients_block(p); turns--) {
+  for (int turns = to_the_end ? 16 : 4; turns > 0 && stream->source.fd >= 0 && !clients_block(p); turns--) {
     ssize_t size = read(stream->source.fd, io_buffer + FRAME_HEADER, CHUNK);
     if (size < 0 && errno == EINTR)
       continue;
@@ -316,11 +323,21 @@ void relay_read(struct stream *stream, bool to_the_end)
       source_close(&stream->source);
       break;
     }
+    if (size >= PIPE_STANDARD)
+      stream_widen(stream, true);
     output_give(stream, (size_t)size);
     if (size < 4096 && !to_the_end)
       break;
   }
   log_flush(false);
+}
+
+void relay_trim(void)
+{
+  for (int i = 0; i < process_count; i++)
+    for (int k = 0; k < 2; k++)
+      stream_widen(&processes[i].streams[k], false);
+  madvise(io_buffer, sizeof io_buffer & ~(size_t)4095, MADV_DONTNEED);
 }
 
 static void output_ready(struct source *source, uint32_t events)
@@ -333,7 +350,7 @@ static void output_ready(struct source *source, uint32_t events)
 
 static void stream_begin(struct process *p, int index, int fd)
 {
-  p->streams[index] = (struct stream){ { fd, 0, output_ready }, p, (uint8_t)(index + 1) };
+  p->streams[index] = (struct stream){ { fd, 0, output_ready }, p, (uint8_t)(index + 1), false };
 }
 
 /* The process has handed over its stdio: [input,] output, error, or the master of its terminal. */

@@ -4,7 +4,6 @@
 #include "modes.h"
 #include "sys.h"
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -115,7 +114,7 @@ static void trim(void)
     return;
   buffers_used = false;
   log_trim();
-  madvise(io_buffer, sizeof io_buffer & ~(size_t)4095, MADV_DONTNEED);
+  relay_trim();
 }
 
 static _Noreturn void loop(void)

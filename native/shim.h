@@ -22,8 +22,14 @@ void source_close(struct source *source);
 #define MAX_CONNECTIONS 256
 #define ID_SIZE 65
 /* Bytes read at once from a process or a client, with room in front for a frame's header. */
-#define CHUNK 65536
+#define CHUNK 262144
 #define FRAME_HEADER 8
+/*
+ * What pipes hold: the kernel's standard, and, for a process that fills it, as much as is read at once. Only for that long: all pipes of a
+ * user count towards one limit (pipe(7), pipe-user-pages-soft), beyond which new ones in every container would be tiny.
+ */
+#define PIPE_STANDARD 65536
+#define PIPE_WIDE CHUNK
 /* Bytes of output that the kernel keeps for a client: fewer turns for a fast one, and a bound for one that does not read. */
 #define CLIENT_BUFFER 1048576
 /* How long a client has to close its connection after the end, so that nothing it has not read is thrown away by a reset. */
@@ -45,6 +51,7 @@ struct stream {
   struct source source;
   struct process *process;
   uint8_t number; /* 1 stdout (or the terminal), 2 stderr */
+  bool wide; /* its pipe holds PIPE_WIDE */
 };
 
 enum input_state {
@@ -169,6 +176,8 @@ uint64_t process_timers(uint64_t now);
 /* relay.c */
 void relay_begin(struct process *process, const int *fds, size_t count, bool terminal);
 void relay_read(struct stream *stream, bool to_the_end);
+/* Gives back what only a burst of output needed. */
+void relay_trim(void);
 void relay_close(struct process *process);
 /* The same for an exec that never ran: the daemon, which still holds its client's connection, says why. */
 void relay_forsake(struct process *process);
