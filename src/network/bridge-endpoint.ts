@@ -1,6 +1,6 @@
 /** An endpoint on a bridge: a veth pair, one end a port of the bridge, the other in the container. */
 import { encodeLate, netlinkFamily, type NetlinkMessage } from '../linux/netlink/message.ts';
-import { addAddress, addRoute, newVeth, setBridgePort, setLink } from '../linux/netlink/route.ts';
+import { addAddress, addRoute, deleteLink, newVeth, setBridgePort, setLink } from '../linux/netlink/route.ts';
 import type { NetworkOperations } from '../runtime/compile.ts';
 import type { Operation } from '../runtime/plan/operations.ts';
 import { addressBytes, macBytes } from './address-bytes.ts';
@@ -35,7 +35,8 @@ export function bridgeEndpoint(endpoint: Endpoint, port: BridgePort, { ipv6, nam
   );
   return {
     prepare: [],
-    release: [],
+    // It would go with the namespace, but later, and not while another container shares that.
+    release: [{ ...netlinkOperation('the cable is gone when the container is', [deleteLink(hostInterface)]), optional: 1 }],
     host: [
       netlinkOperation('a cable from the bridge into the container', [pair]),
       ...(port.isolated ? [netlinkOperation('it does not reach its neighbours', [setBridgePort(hostInterface, { isolated: true })])] : []),
@@ -70,6 +71,6 @@ export function defaultRoute(endpoint: Endpoint, family: 'ipv4' | 'ipv6'): Netli
 
 const prefixOf = ({ address, prefixLength }: EndpointAddress) => ({ address: addressBytes(address), length: prefixLength });
 
-export function netlinkOperation(reason: string, messages: readonly NetlinkMessage[]): Operation {
+export function netlinkOperation(reason: string, messages: readonly NetlinkMessage[]): Extract<Operation, { name: 'netlink' }> {
   return { name: 'netlink', reason, family: netlinkFamily.route, ...encodeLate(messages), optional: 0 };
 }
