@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { CaissonError, invalidParameter } from '../../errors.ts';
 import { bridgeEndpoint, type BridgePort } from '../../network/bridge-endpoint.ts';
+import { parseGoBool } from '../../network/bridge-options.ts';
 import type { Endpoint, NetworkRecord } from '../../network/network.ts';
 import type { NetworkOperations } from '../../runtime/compile.ts';
 import type { Container } from '../container.ts';
 import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 import type { NamedEndpoint } from '../network-shape.ts';
-import { isFalse } from './options.ts';
 
 /** Linux's names have room for eight more characters (IFNAMSIZ). */
 const hostInterfaceName = () => `veth${randomBytes(4).toString('hex').slice(0, 7)}`;
@@ -91,7 +91,7 @@ export function portOf({ networks }: EngineContext, { networkId }: Endpoint): Om
   const mtu = Number(network.options['com.docker.network.driver.mtu'] ?? '');
   return {
     bridge: networks.bridgeOf(network), mtu: mtu > 0 ? mtu : undefined,
-    isolated: isFalse(network.options['com.docker.network.bridge.enable_icc']),
+    isolated: parseGoBool(network.options['com.docker.network.bridge.enable_icc'] ?? '') === false,
   };
 }
 

@@ -1,13 +1,13 @@
 /** The engine's part of the host's packet filter, kept as its networks need it. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { systemError } from '../../errors.ts';
-import { addressToBytes, type IpAddress, parseAddress } from '../../network/addresses/ip.ts';
+import { addressBytes } from '../../network/address-bytes.ts';
+import { parseGoBool } from '../../network/bridge-options.ts';
 import { bridgeName } from '../../network/bridge-spec.ts';
 import type { FilterNetwork } from '../../network/filter/elements.ts';
 import { routeLoopback, switchForwardingOn } from '../../network/filter/forwarding.ts';
 import { PacketFilter } from '../../network/filter/packet-filter.ts';
 import type { NetworkRecord, NetworkRegistry } from '../../network/network.ts';
-import { isFalse } from './options.ts';
 
 export interface NetworkFilter {
   /** Makes the rules whole for every network there is; call before a container is connected. Throws system. */
@@ -57,9 +57,9 @@ function filtered(network: NetworkRecord): FilterNetwork {
     bridge: bridgeName(network), internal,
     subnets: pools.map(({ subnet }) => {
       const [address = '', length = ''] = subnet.split('/');
-      return { address: addressToBytes(parseAddress(address) as IpAddress), length: Number(length) };
+      return { address: addressBytes(address), length: Number(length) };
     }),
-    icc: !isFalse(options['com.docker.network.bridge.enable_icc']),
-    masquerade: !isFalse(options['com.docker.network.bridge.enable_ip_masquerade']),
+    icc: parseGoBool(options['com.docker.network.bridge.enable_icc'] ?? '') !== false,
+    masquerade: parseGoBool(options['com.docker.network.bridge.enable_ip_masquerade'] ?? '') !== false,
   };
 }
