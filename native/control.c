@@ -364,9 +364,20 @@ static void message_dispatch(struct connection *c, uint32_t type)
     } else if (type == REQUEST_CONTROL) {
       c->kind = CONNECTION_CONTROL;
       send_hello(c);
+    } else if (type == REQUEST_NAMES) {
+      c->kind = CONNECTION_NAMES;
+      names_serve(c);
     } else {
       connection_close(c);
     }
+    return;
+  }
+  if (c->kind == CONNECTION_NAMES) {
+    struct request_answer answer;
+    if (type == REQUEST_ANSWER && decode_request_answer(&r, &answer))
+      names_answer(&answer);
+    else
+      connection_close(c);
     return;
   }
   switch (type) {
@@ -385,6 +396,7 @@ static void message_dispatch(struct connection *c, uint32_t type)
 
 void connection_close(struct connection *c)
 {
+  bool answers_names = c->kind == CONNECTION_NAMES;
   source_close(&c->source);
   close_fd(&c->passed);
   pages_free(c->message, c->message_size);
@@ -398,12 +410,14 @@ void connection_close(struct connection *c)
   }
   memset(c, 0, sizeof *c);
   c->source.fd = c->passed = -1;
+  if (answers_names)
+    names_forsaken(c);
 }
 
 void control_close(void)
 {
   for (int i = 0; i < connection_count; i++)
-    if (connections[i].kind == CONNECTION_CONTROL)
+    if (connections[i].kind == CONNECTION_CONTROL || connections[i].kind == CONNECTION_NAMES)
       connection_close(&connections[i]);
 }
 
@@ -446,7 +460,8 @@ static ssize_t receive(struct connection *c, void *out, size_t size)
 static void message_ready(struct source *source, uint32_t events)
 {
   struct connection *c = (struct connection *)source;
-  (void)events;
+  if ((events & EPOLLOUT) != 0)
+    names_flush();
   if (c->message == NULL) {
     ssize_t n = receive(c, c->header + c->have, sizeof c->header - c->have);
     if (n < 0)

@@ -204,6 +204,11 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t size) {
 int shutdown(int fd, int how) { return (int)CALL(SYS_shutdown, fd, how, 0, 0); }
 ssize_t send(int fd, const void *data, size_t size, int flags) { return CALL6(SYS_sendto, fd, data, size, flags, 0, 0); }
 ssize_t recv(int fd, void *data, size_t size, int flags) { return CALL6(SYS_recvfrom, fd, data, size, flags, 0, 0); }
+int bind(int fd, const struct sockaddr *address, socklen_t size) { return (int)CALL(SYS_bind, fd, address, size, 0); }
+int listen(int fd, int backlog) { return (int)CALL(SYS_listen, fd, backlog, 0, 0); }
+int getsockname(int fd, struct sockaddr *address, socklen_t *size) { return (int)CALL(SYS_getsockname, fd, address, size, 0); }
+ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length) { return CALL6(SYS_sendto, fd, data, size, flags, to, length); }
+ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *from, socklen_t *length) { return CALL6(SYS_recvfrom, fd, data, size, flags, from, length); }
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) { return CALL(SYS_sendmsg, fd, message, flags, 0); }
 ssize_t recvmsg(int fd, struct msghdr *message, int flags) { return CALL(SYS_recvmsg, fd, message, flags, 0); }
 int epoll_create1(int flags) { return (int)CALL(SYS_epoll_create1, flags, 0, 0, 0); }

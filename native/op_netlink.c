@@ -91,26 +91,39 @@ static int read_acknowledgements(int fd, int count)
   return refused;
 }
 
-int do_netlink(struct runner *run, const struct op_netlink *op)
+int netlink_open(uint32_t family)
 {
-  CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, (int)op->family);
+  CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, (int)family);
   if (fd < 0)
     return -errno;
   /* The kernel has answered when send returns; a lost answer must not hold a launch up for ever. */
   struct timeval patience = { .tv_sec = 10 };
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  return take_fd(&fd);
+}
+
+int netlink_exchange(int fd, const struct bytes *messages)
+{
+  int count = count_messages(messages);
+  if (count < 0)
+    return count;
   /* A transaction is one datagram, and a thousand ports are more than a socket takes by itself. */
-  int room = 2 * (int)op->messages.size;
+  int room = 2 * (int)messages->size;
   if (room > 1 << 16)
     setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+  return send(fd, messages->data, messages->size, 0) < 0 ? -errno : read_acknowledgements(fd, count);
+}
+
+int do_netlink(struct runner *run, const struct op_netlink *op)
+{
+  CLOSE int fd = netlink_open(op->family);
+  if (fd < 0)
+    return fd;
   int error = patch_links(run, op, fd);
   if (error == 0)
     error = patch_pid(run, op);
-  int count = error == 0 ? count_messages(&op->messages) : error;
-  if (count >= 0)
-    error = send(fd, op->messages.data, op->messages.size, 0) < 0 ? -errno : read_acknowledgements(fd, count);
-  else if (error == 0)
-    error = count;
+  if (error == 0)
+    error = netlink_exchange(fd, &op->messages);
   if (op->optional)
     return 0;
   return error < 0 && run->object[0] == 0 ? about(run, "netlink", error) : error;

@@ -84,6 +84,11 @@ void section_run_all(struct runner *run, const struct section *section);
  */
 int open_cgroup_inside(const char *own, pid_t pid);
 
+/* A netlink socket in the network namespace of the moment; or -errno. */
+int netlink_open(uint32_t family);
+/* Sends messages and reads their acknowledgements; 0, or the first error of the kernel's. */
+int netlink_exchange(int fd, const struct bytes *messages);
+
 /* Notes what a failure is about and passes it on. */
 static inline int about(struct runner *run, const char *object, int error)
 {

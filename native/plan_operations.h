@@ -26,6 +26,7 @@
   X(unshare) \
   X(sync) \
   X(netlink) \
+  X(name_service) \
   X(setsid) \
   X(session_keyring) \
   X(bind_port) \
@@ -74,6 +75,7 @@ enum {
   OP_unshare = 23,
   OP_sync = 24,
   OP_netlink = 25,
+  OP_name_service = 28,
   OP_setsid = 26,
   OP_session_keyring = 27,
   OP_bind_port = 29,
@@ -351,6 +353,20 @@ static inline bool decode_op_netlink(struct reader *r, struct op_netlink *v)
       && take_u32s(r, &v->link_offsets)
       && take_u32(r, &v->pid_offset)
       && take_u32(r, &v->optional)
+      && r->at == r->end;
+}
+
+struct op_name_service {
+  struct bytes address;
+  struct bytes messages;
+  struct u32s port_offsets;
+};
+
+static inline bool decode_op_name_service(struct reader *r, struct op_name_service *v)
+{
+  return take_bytes(r, &v->address)
+      && take_bytes(r, &v->messages)
+      && take_u32s(r, &v->port_offsets)
       && r->at == r->end;
 }
 

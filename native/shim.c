@@ -57,6 +57,7 @@ void shim_finish(void)
   /* What was unmounted goes now, however long that takes. The end of the connections tells the daemon when it has gone: a client
      that has not read all of its output yet holds nothing of the container. */
   runner_close(&releasing);
+  names_close();
   control_close();
 }
 
@@ -99,7 +100,9 @@ static int next_timeout(void)
 {
   uint64_t now = monotonic_ms();
   uint64_t clients = client_timers(now), drains = process_timers(now);
-  uint64_t next = clients < drains ? clients : drains;
+  uint64_t next = clients < drains ? clients : drains, names = names_timers(now);
+  if (names < next)
+    next = names;
   if (buffers_used && now + 1000 < next)
     next = now + 1000;
   if (next == UINT64_MAX)

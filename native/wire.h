@@ -138,6 +138,17 @@ static inline void put_i32(struct writer *w, int32_t v)
   put_raw(w, &v, sizeof v);
 }
 
+static inline void put_u64(struct writer *w, uint64_t v)
+{
+  put_raw(w, &v, sizeof v);
+}
+
+static inline void put_bytes(struct writer *w, struct bytes v)
+{
+  put_u32(w, v.size);
+  put_raw(w, v.data, v.size);
+}
+
 static inline void put_string(struct writer *w, const char *v)
 {
   uint32_t length = (uint32_t)strlen(v);

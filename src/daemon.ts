@@ -20,6 +20,7 @@ import { createLogger, type Logger } from './engine/logger.ts';
 import { defaultLogBounds, parseLogBounds } from './engine/log-options.ts';
 import { endpointsOn } from './engine/networks/endpoints.ts';
 import { createNetworkFilter } from './engine/networks/filter.ts';
+import { NameService } from './engine/networks/name-service.ts';
 import { reconcile } from './engine/reconcile.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import { deviceSource } from './engine/spec/host-devices.ts';
@@ -164,6 +165,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
     }),
     volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database)),
     networks,
+    names: new NameService(registry, networks),
     networkFilter: createNetworkFilter(filterTable(settings.execRoot), join(settings.execRoot, 'forwarding'), networks),
     launcher: createLauncher({ helperPath: settings.initBinary, execRoot: settings.execRoot }),
     cgroups,

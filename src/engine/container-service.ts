@@ -149,5 +149,6 @@ function renameContainer(context: EngineContext, container: Container, name: str
   const bare = checkName(name);
   if (bare === oldName) throw invalidParameter('Renaming a container with the same name as its current name');
   context.registry.rename(container, bare);
+  context.names.index.forget();
   context.events.publish('container', 'rename', container.id, container.eventAttributes({ oldName: `/${oldName}` }));
 }

@@ -13,6 +13,7 @@ import type { Disposal } from './disposal.ts';
 import type { NetworkFilter } from './networks/filter.ts';
 import type { EngineSettings } from './settings.ts';
 import type { EventBus } from './events.ts';
+import type { NameService } from './networks/name-service.ts';
 import type { Logger } from './logger.ts';
 
 export interface EngineContext {
@@ -27,6 +28,7 @@ export interface EngineContext {
   readonly volumes: LocalVolumes;
   readonly networks: NetworkRegistry;
   readonly networkFilter: NetworkFilter;
+  readonly names: NameService;
   readonly disposal: Disposal;
   readonly launcher: Launcher;
   readonly cgroups: CgroupDriver;

@@ -3,6 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Container } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { containerPaths } from './paths.ts';
+import { nameServiceAddress } from '../network/dns/service-operation.ts';
+import { usesNameService } from './networks/name-index.ts';
+import { makeResolvConf, type ResolvConf, type ResolvConfPlace } from './resolv-conf.ts';
 
 const localHosts = [
   '127.0.0.1\tlocalhost',
@@ -13,9 +16,6 @@ const localHosts = [
   'ff02::2\tip6-allrouters',
 ];
 
-/** Resolvers when the host has none that a container could reach; Docker's choice too. */
-const fallbackNameservers = ['8.8.8.8', '8.8.4.4'];
-
 /** Writes the three files anew: every start sees the host's current resolvers. A joined network namespace shares its owner's files. */
 export function writeNetworkFiles(context: EngineContext, container: Container): void {
   const { config, hostConfig } = container.record;
@@ -24,7 +24,7 @@ export function writeNetworkFiles(context: EngineContext, container: Container):
   const paths = containerPaths(context.settings.dataRoot, container.id);
   writeFileSync(paths.hostname, `${config.Hostname ?? ''}\n`, { mode: 0o644 });
   writeFileSync(paths.hosts, hostsFile(container, mode === 'host'), { mode: 0o644 });
-  writeFileSync(paths.resolvConf, resolvConf(container, mode === 'host'), { mode: 0o644 });
+  writeFileSync(paths.resolvConf, resolvConfOf(context, container).text, { mode: 0o644 });
 }
 
 function hostsFile(container: Container, hostNetwork: boolean): string {
@@ -40,24 +40,17 @@ function hostsFile(container: Container, hostNetwork: boolean): string {
   return `${[...own, ...addresses, ...extra].join('\n')}\n`;
 }
 
-function resolvConf(container: Container, hostNetwork: boolean): string {
-  const { Dns, DnsSearch, DnsOptions } = container.record.hostConfig;
-  const host = readText('/etc/resolv.conf');
-  if (hostNetwork && !Dns?.length && !DnsSearch?.length && !DnsOptions?.length) return host;
-  const words = (key: string) => host.split('\n').flatMap((line) => {
-    const [first, ...rest] = line.trim().split(/\s+/);
-    return first === key ? rest : [];
-  });
-  const reachable = words('nameserver').filter((address) => hostNetwork || !/^(127\.|::1$)/.test(address));
-  const servers = Dns?.length ? Dns : reachable.length > 0 ? reachable : fallbackNameservers;
-  const search = DnsSearch?.length ? DnsSearch.filter((domain) => domain !== '.') : words('search');
-  const options = DnsOptions?.length ? DnsOptions : words('options');
-  return [
-    ...servers.map((address) => `nameserver ${address}`),
-    ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
-    ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
-    '',
-  ].join('\n');
+/** The container's `resolv.conf`, and what it means for its name service. */
+export function resolvConfOf(context: EngineContext, container: Container): ResolvConf {
+  const { Dns, DnsSearch, DnsOptions, NetworkMode } = container.record.hostConfig;
+  const overrides = { servers: Dns ?? [], search: DnsSearch ?? [], options: DnsOptions ?? [] };
+  return makeResolvConf(readText('/etc/resolv.conf'), overrides, placeOf(context, container, NetworkMode === 'host'));
+}
+
+function placeOf(context: EngineContext, container: Container, hostNetwork: boolean): ResolvConfPlace {
+  if (hostNetwork) return { kind: 'host' };
+  if (usesNameService(context, container)) return { kind: 'internal', address: nameServiceAddress };
+  return { kind: 'plain', ipv6: container.record.endpoints.some(({ ipv6 }) => ipv6 !== null) };
 }
 
 function readText(path: string): string {

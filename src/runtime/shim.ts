@@ -116,6 +116,11 @@ export interface ExecProcess extends ShimProcess {
   readonly stream: Socket | null;
 }
 
+/**
+ * Answers a DNS message of a container, which came over UDP or TCP; an empty answer is none. Must neither throw nor reject.
+ */
+export type NameServer = (query: Buffer, overTcp: boolean) => Buffer | Promise<Buffer>;
+
 export interface Shim extends ShimProcess {
   readonly shimPid: number;
   /** When the command began to run: RFC 3339 with nanoseconds, UTC, not after its end. Empty for a shim that was found again. */
@@ -130,6 +135,8 @@ export interface Shim extends ShimProcess {
   exec(request: ExecRequest): Promise<ExecProcess>;
   /** Executes operations on the host's side, as those of `prepare`. Rejects with LaunchError. */
   operate(operations: readonly Operation[]): Promise<void>;
+  /** Answers what comes to the container's name service (the operation `nameService`), until it ends or another daemon does so. */
+  serveNames(serve: NameServer): void;
   /** Running execs that the shim knows; after a restart of the daemon also those that ended before it came back. */
   readonly execs: ReadonlyMap<string, ExecProcess>;
 }

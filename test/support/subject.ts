@@ -74,10 +74,11 @@ export class Subject {
     return this.output('inspect', '--format', template, name);
   }
 
-  /** Removes every container. */
+  /** Removes every container, and every network that was made. */
   async clear(): Promise<void> {
     const containers = await this.api.json<{ Id: string }[]>('GET', '/containers/json?all=1');
     await Promise.all(containers.map(({ Id }) => new Client(this.engine.socket).json('DELETE', `/containers/${Id}?force=1&v=1`)));
+    await this.api.json('POST', '/networks/prune');
   }
 
   async end(): Promise<void> {

@@ -12,7 +12,10 @@ import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 import { writeNetworkFiles } from '../network-files.ts';
 import { parseMode } from '../spec/modes.ts';
-import { gatewayEndpoint, newEndpoint, portOf, publishNetworkEvent, settingsOf } from './endpoints.ts';
+import { gatewayEndpoint, nameServiceOperations, newEndpoint, portOf, publishNetworkEvent } from './endpoints.ts';
+import { serveNames } from './name-service.ts';
+import { usesNameService } from './name-index.ts';
+import { settingsOf } from './names.ts';
 
 /** Call inside `container.exclusively`. */
 export async function connectContainer(context: EngineContext, container: Container, network: NetworkRecord, settings: EndpointSettings): Promise<void> {
@@ -23,6 +26,7 @@ export async function connectContainer(context: EngineContext, container: Contai
   }
   if (isAlive(record.state)) await plugIn(context, container, network, settings);
   record.networks = { ...record.networks, [network.name]: settings };
+  context.names.index.forget();
   context.registry.save(container);
   publishNetworkEvent(context, 'connect', container, network);
 }
@@ -40,6 +44,7 @@ export async function disconnectContainer(context: EngineContext, container: Con
   const endpoint = record.endpoints.find(({ networkId }) => networkId === network.id);
   if (isAlive(record.state) && endpoint !== undefined) await pullOut(context, container, endpoint);
   record.networks = Object.fromEntries(Object.entries(record.networks).filter(([name]) => name !== network.name && !network.id.startsWith(name)));
+  context.names.index.forget();
   context.registry.save(container);
   publishNetworkEvent(context, 'disconnect', container, network);
 }
@@ -59,18 +64,21 @@ async function plugIn(context: EngineContext, container: Container, network: Net
   const { record, shim } = container;
   if (shim === undefined) throw systemError('the container has no process to connect', { object: record.id });
   context.networkFilter.ensure();
+  const hadNames = usesNameService(context, container);
   const endpoint = newEndpoint(context, container, network, settings, freeIndex(record.endpoints));
   try {
     record.endpoints = [...record.endpoints, endpoint];
     const isDefault = { ipv4: gatewayEndpoint(context, container, 'ipv4') === endpoint, ipv6: gatewayEndpoint(context, container, 'ipv6') === endpoint };
     const { host, init } = bridgeEndpoint(endpoint, { ...portOf(context, endpoint), isDefault }, { ipv6: context.host.ipv6, namespacePid: shim.pid });
-    await shim.operate([...host, enter(shim.pid), ...init]);
+    await shim.operate([...host, enter(shim.pid), ...init, ...nameServiceOperations(context, container)]);
   } catch (error) {
     record.endpoints = record.endpoints.filter((each) => each !== endpoint);
     context.networks.release(endpoint);
+    context.names.index.forget();
     throw asSystemError(error, `failed to connect ${record.name} to ${network.name}`);
   }
   writeNetworkFiles(context, container);
+  if (!hadNames) serveNames(context, container, shim);
 }
 
 async function pullOut(context: EngineContext, container: Container, endpoint: Endpoint): Promise<void> {
@@ -87,6 +95,7 @@ async function pullOut(context: EngineContext, container: Container, endpoint: E
     ...(routes.length === 0 ? [] : [netlinkOperation('the way out is another one now', routes)]),
   ]);
   context.networks.release(endpoint);
+  context.names.index.forget();
   writeNetworkFiles(context, container);
 }
 

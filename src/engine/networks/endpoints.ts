@@ -3,12 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { CaissonError, invalidParameter } from '../../errors.ts';
 import { bridgeEndpoint, type BridgePort } from '../../network/bridge-endpoint.ts';
 import { parseGoBool } from '../../network/bridge-options.ts';
+import { nameServiceOperation } from '../../network/dns/service-operation.ts';
 import type { Endpoint, NetworkRecord } from '../../network/network.ts';
 import type { NetworkOperations } from '../../runtime/compile.ts';
+import type { Operation } from '../../runtime/plan/operations.ts';
 import type { Container } from '../container.ts';
 import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 import type { NamedEndpoint } from '../network-shape.ts';
+import { usesNameService } from './name-index.ts';
+import { settingsOf } from './names.ts';
 
 /** Linux's names have room for eight more characters (IFNAMSIZ). */
 const hostInterfaceName = () => `veth${randomBytes(4).toString('hex').slice(0, 7)}`;
@@ -27,6 +31,7 @@ export function attachEndpoints(context: EngineContext, container: Container): v
     throw failedSetUp(error);
   }
   record.endpoints = attached;
+  context.names.index.forget();
 }
 
 /** Docker says that it was the network which failed, and keeps the class. */
@@ -60,6 +65,7 @@ export function endpointsOn({ registry }: EngineContext, networkId: string): Nam
 export function detachEndpoints(context: EngineContext, container: Container): void {
   for (const endpoint of container.record.endpoints) context.networks.release(endpoint);
   container.record.endpoints = [];
+  context.names.index.forget();
 }
 
 /** The networks whose `connect` and `disconnect` a container's start and end are: those it has endpoints on, or its mode's. */
@@ -82,8 +88,13 @@ export function networkOperations(context: EngineContext, container: Container):
     ...portOf(context, endpoint), isDefault: { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint },
   }, { ipv6: context.host.ipv6, namespacePid: 'child' }));
   const all = (section: keyof NetworkOperations) => each.flatMap((operations) => operations[section]);
-  return { prepare: all('prepare'), host: all('host'), init: all('init'), release: all('release') };
+  const host = [...all('host'), ...nameServiceOperations(context, container)];
+  return { prepare: all('prepare'), host, init: all('init'), release: all('release') };
 }
+
+/** For a container that is on a network with names; it has one name service, whatever their number. */
+export const nameServiceOperations = (context: EngineContext, container: Container): Operation[] =>
+  usesNameService(context, container) ? [nameServiceOperation()] : [];
 
 /** How its network's bridge takes it. */
 export function portOf({ networks }: EngineContext, { networkId }: Endpoint): Omit<BridgePort, 'isDefault'> {
@@ -104,7 +115,3 @@ export function gatewayEndpoint(context: EngineContext, { record }: Container, f
   });
   return candidates.toSorted((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))[0]?.endpoint;
 }
-
-/** What was asked of a network, however it was named. */
-export const settingsOf = (networks: Readonly<Record<string, EndpointSettings>>, { id, name }: NetworkRecord): EndpointSettings | undefined =>
-  networks[name] ?? networks[id] ?? Object.entries(networks).find(([key]) => id.startsWith(key))?.[1];

@@ -1,4 +1,5 @@
-/** By which names a container is known to the others on a network. */
+/** What was asked of a container on a network, and by which names the others there know it. */
+import type { NetworkRecord } from '../../network/network.ts';
 import type { Container } from '../container.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 
@@ -7,3 +8,7 @@ export function dnsNames({ record }: Container, { Aliases }: EndpointSettings): 
   const hostname = record.config.Hostname ?? '';
   return [...new Set([record.name, ...(Aliases ?? []), record.id.slice(0, 12), ...(hostname === '' ? [] : [hostname])])];
 }
+
+/** What was asked of a network, however it was named. */
+export const settingsOf = (networks: Readonly<Record<string, EndpointSettings>>, { id, name }: NetworkRecord): EndpointSettings | undefined =>
+  networks[name] ?? networks[id] ?? Object.entries(networks).find(([key]) => id.startsWith(key))?.[1];

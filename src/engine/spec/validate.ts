@@ -129,12 +129,17 @@ function validateUserNamespace(
     throw invalidParameter('cannot share the host PID namespace when user namespaces are enabled');
 }
 
+/** Networks that exist before any network is made. */
+const builtInNetworks = new Set(['bridge', 'default', 'none', 'host', 'nat']);
+
 /** Runtimes that mean this engine's own. */
 const ownRuntimes = new Set(['', 'runc', 'caisson', 'io.containerd.runc.v2']);
 
-function validateUnsupported({ Links, DeviceRequests, StorageOpt, Runtime = '', CgroupParent = '' }: HostConfig): void {
+function validateUnsupported({ Links, NetworkMode, DeviceRequests, StorageOpt, Runtime = '', CgroupParent = '' }: HostConfig): void {
   if (!ownRuntimes.has(Runtime)) throw invalidParameter(`unknown or invalid runtime name: ${Runtime}`);
-  if (Links?.length) throw notImplemented('links between containers are not supported');
+  // On a network of the user's own they are names there, which its endpoint settings say too.
+  const mode = parseMode(NetworkMode);
+  if (Links?.length && (mode.kind !== 'other' || builtInNetworks.has(mode.text))) throw notImplemented('links between containers are not supported');
   const [request] = (DeviceRequests ?? []) as { Driver?: string; Capabilities?: string[][] | null }[];
   if (request !== undefined) {
     const capabilities = (request.Capabilities ?? []).map((all) => `[${all.join(' ')}]`).join(' ');

@@ -95,6 +95,13 @@ export const operations = {
     code: 25,
     fields: { family: 'u32', messages: 'bytes', links: 'strings', linkOffsets: 'u32s', pidOffset: 'u32', optional: 'u32' },
   },
+  /**
+   * A name service for the container: UDP and TCP at `address` (IPv4, four bytes) and a port that is free in its network namespace, which
+   * is the new process's in the host section, otherwise that of the moment. Queries go to the daemon (shim/protocol.ts). `messages`
+   * then go to a NETLINK_NETFILTER socket there, with the port (big-endian) written at each of `portOffsets`; the socket stays open,
+   * because a table may belong to it. One that is there already is right.
+   */
+  nameService: { code: 28, fields: { address: 'bytes', messages: 'bytes', portOffsets: 'u32s' } },
   /** setsid(2). */
   setsid: { code: 26, fields: {} },
   /** keyctl(KEYCTL_JOIN_SESSION_KEYRING); ENOSYS and EPERM are right (the kernel or a filter may not have it). */
