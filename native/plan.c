@@ -129,16 +129,29 @@ int section_run(struct runner *run, const struct section *section, int32_t *inde
   return 0;
 }
 
-void section_run_all(struct runner *run, const struct section *section)
+void section_run_all(struct runner *run, struct section *section)
 {
   struct reader r = { section->start, section->end }, fields;
   uint32_t code;
-  for (uint32_t i = 0; i < section->count && take_operation(&r, &code, &fields); i++)
+  while (section->count > 0 && take_operation(&r, &code, &fields)) {
+    section->count--;
+    section->start = r.at;
+    if (code == OP_released)
+      return;
     operation_run(run, code, &fields);
+  }
 }
 
 /* `clone` has a section of its own, which the shim executes itself (process.c). */
 int do_clone(struct runner *run, const struct op_clone *op)
+{
+  (void)run;
+  (void)op;
+  return -EINVAL;
+}
+
+/* A mark, at which `section_run_all` stops. */
+int do_released(struct runner *run, const struct op_released *op)
 {
   (void)run;
   (void)op;

@@ -75,8 +75,8 @@ bool clone_read(const struct section *section, struct op_clone *clone);
 int section_run(struct runner *run, const struct section *section, int32_t *index);
 /* Closes what bindPort has bound. */
 void ports_close(void);
-/* Executes every operation, whatever fails: for release. */
-void section_run_all(struct runner *run, const struct section *section);
+/* Executes every operation up to `released`, or to the end, whatever fails, and takes them off the section: for release. */
+void section_run_all(struct runner *run, struct section *section);
 
 /*
  * Opens the cgroup (v2) that the process `pid` of a container has moved to, below the container's `own`; -errno, -ENOENT when it has

@@ -20,6 +20,7 @@
   X(open_tree) \
   X(attach_tree) \
   X(join_cgroup) \
+  X(released) \
   X(clone) \
   X(setns) \
   X(enter) \
@@ -69,6 +70,7 @@ enum {
   OP_open_tree = 11,
   OP_attach_tree = 12,
   OP_join_cgroup = 13,
+  OP_released = 14,
   OP_clone = 20,
   OP_setns = 21,
   OP_enter = 22,
@@ -280,6 +282,16 @@ static inline bool decode_op_join_cgroup(struct reader *r, struct op_join_cgroup
 {
   return take_string(r, &v->path)
       && r->at == r->end;
+}
+
+struct op_released {
+  char nothing;
+};
+
+static inline bool decode_op_released(struct reader *r, struct op_released *v)
+{
+  (void)v;
+  return r->at == r->end;
 }
 
 struct op_clone {

@@ -54,8 +54,9 @@ void shim_finish(void)
   finishing = true;
   shim_release();
   send_released();
-  /* What was unmounted goes now, however long that takes. The end of the connections tells the daemon when it has gone: a client
-     that has not read all of its output yet holds nothing of the container. */
+  /* What is unmounted, and what nobody has to wait for, goes now, however long that takes. The end of the connections tells the
+     daemon when it has gone: a client that has not read all of its output yet holds nothing of the container. */
+  section_run_all(&releasing, &container.release);
   runner_close(&releasing);
   names_close();
   control_close();

@@ -135,6 +135,7 @@ function mapUsers(input: CompileInput): Operation[] {
 function compileRelease({ root, cgroup, network, hostMounts = [] }: CompileInput, namespaces: Namespaces): Operation[] {
   // The end of a pid namespace's first process ends all others; a shared one lives on, and so would they.
   const shared = namespaces.pid.kind !== 'new' && cgroup.directories.length > 0;
+  const afterwards = network?.afterwards ?? [];
   return [
     ...(shared ? [op('killCgroup', 'its processes end with it', { path: cgroup.removals[0] ?? '' })] : []),
     ...(network?.release ?? []),
@@ -143,6 +144,7 @@ function compileRelease({ root, cgroup, network, hostMounts = [] }: CompileInput
       op('unmount', 'nobody is to join it any more', { path: target, flags: MNT_DETACH }),
     ),
     ...cgroup.removals.map((path) => op('rmdir', 'nothing is left of it', { path })),
+    ...(afterwards.length === 0 ? [] : [op('released', 'what follows may take its time', {}), ...afterwards]),
   ];
 }
 

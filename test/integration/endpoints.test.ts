@@ -33,6 +33,16 @@ it('gives the address and the mac that are asked for, and shows them of a networ
   expect(taken).toMatchObject({ code: 125, stderr: expect.stringContaining('Address already in use') });
 });
 
+it('gives an address to the next container as soon as the last one is removed', async () => {
+  await subject.output('network', 'create', '--subnet', '10.78.0.0/24', 'next');
+  await sleeper('--name', 'neighbour', '--network', 'next');
+  for (let round = 0; round < 5; round++) {
+    await sleeper('--name', 'holder', '--network', 'next', '--ip', '10.78.0.9');
+    expect(await subject.output('exec', 'neighbour', 'ping', '-c', '1', '-W', '5', '10.78.0.9')).toContain(' 0% packet loss');
+    await subject.output('rm', '-f', 'holder');
+  }
+});
+
 it('refuses networks that are not there, and addresses that cannot be', async () => {
   const nowhere = await subject.docker('run', '--rm', '--network', 'nowhere', 'busybox', 'true');
   expect(nowhere.code).toBe(125);

@@ -89,7 +89,7 @@ export function networkOperations(context: EngineContext, container: Container):
   }, { ipv6: context.host.ipv6, namespacePid: 'child' }));
   const all = (section: keyof NetworkOperations) => each.flatMap((operations) => operations[section]);
   const host = [...all('host'), ...nameServiceOperations(context, container)];
-  return { prepare: all('prepare'), host, init: all('init'), release: all('release') };
+  return { prepare: all('prepare'), host, init: all('init'), release: all('release'), afterwards: all('afterwards') };
 }
 
 /** For a container that is on a network with names; it has one name service, whatever their number. */

@@ -12,7 +12,7 @@ export const rtnetlink = {
   IFLA_AF_SPEC: 26,
   IFLA_INFO_KIND: 1, IFLA_INFO_DATA: 2,
   VETH_INFO_PEER: 1,
-  IFLA_BRPORT_MODE: 4, IFLA_BRPORT_ISOLATED: 33,
+  IFLA_BRPORT_STATE: 1, IFLA_BRPORT_MODE: 4, IFLA_BRPORT_ISOLATED: 33,
   IFLA_MACVLAN_MODE: 1, IFLA_IPVLAN_MODE: 1, IFLA_IPVLAN_FLAGS: 2, IFLA_VLAN_ID: 1,
   IFA_ADDRESS: 1, IFA_LOCAL: 2, IFA_BROADCAST: 4, IFA_FLAGS: 8, IFA_F_NODAD: 0x02,
   RTA_DST: 1, RTA_OIF: 4, RTA_GATEWAY: 5, RTA_PRIORITY: 6,
@@ -104,16 +104,31 @@ export function setLink(
   };
 }
 
-/** What a port of a bridge does; `isolated`: it reaches only ports that are not (since Linux 4.18). */
-export function setBridgePort(link: LinkRef, port: { readonly isolated?: boolean; readonly hairpin?: boolean }): NetlinkMessage {
-  const bits = [[rtnetlink.IFLA_BRPORT_ISOLATED, port.isolated], [rtnetlink.IFLA_BRPORT_MODE, port.hairpin]] as const;
+/** What a port of a bridge does. */
+export interface BridgePortSettings {
+  /** It reaches only ports that are not isolated (since Linux 4.18). */
+  readonly isolated?: boolean;
+  /** What comes from it may go back through it. */
+  readonly hairpin?: boolean;
+  /** Nothing goes through it, either way. */
+  readonly state?: 'disabled';
+}
+
+const BR_STATE_DISABLED = 0;
+
+export function setBridgePort(link: LinkRef, { isolated, hairpin, state }: BridgePortSettings): NetlinkMessage {
+  const values = [
+    [rtnetlink.IFLA_BRPORT_STATE, state === undefined ? undefined : BR_STATE_DISABLED],
+    [rtnetlink.IFLA_BRPORT_ISOLATED, isolated],
+    [rtnetlink.IFLA_BRPORT_MODE, hairpin],
+  ] as const;
   return {
     type: RTM_SETLINK,
     ...linkOf(link),
     body: interfaceMessage(indexOf(link), 0, 0, addressFamily.bridge),
     attributes: [{
       type: rtnetlink.IFLA_PROTINFO,
-      value: bits.flatMap(([type, value]) => (value === undefined ? [] : [{ type, value: Uint8Array.of(value ? 1 : 0) }])),
+      value: values.flatMap(([type, value]) => (value === undefined ? [] : [{ type, value: Uint8Array.of(Number(value)) }])),
     }],
   };
 }

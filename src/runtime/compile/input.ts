@@ -30,6 +30,8 @@ export interface NetworkOperations {
   /** Executed by the init after `host`, in its network namespace, with the host's files still in reach. */
   readonly init: readonly Operation[];
   readonly release: readonly Operation[];
+  /** Part of the release, too, but nobody waits for it: the container counts as released before. */
+  readonly afterwards: readonly Operation[];
 }
 
 /** A file system mounted at a host path, which is made if it is not there. */

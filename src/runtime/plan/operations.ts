@@ -74,6 +74,12 @@ export const operations = {
    */
   joinCgroup: { code: 13, fields: { path: 'string' } },
 
+  /**
+   * What is left of `release` may take long, and nobody has to wait for it: the shim first says that it has released the container.
+   * Release only.
+   */
+  released: { code: 14, fields: {} },
+
   // ---- namespaces and processes -------------------------------------------------------------------------------------
   /** clone3(2) with these CLONE_NEW* flags; `cgroup`, if not empty, is a v2 directory for CLONE_INTO_CGROUP. Begins `init`. */
   clone: { code: 20, fields: { flags: 'u64', cgroup: 'string' } },
