@@ -1,9 +1,9 @@
 /** Who has which address on which network. Kept in memory: endpoints that outlive the daemon are noted again when it starts. */
-import { randomBytes } from 'node:crypto';
 import { invalidParameter, systemError } from '../../errors.ts';
 import type { AddressRequest, Endpoint, EndpointAddress, NetworkPool, NetworkRecord } from '../network.ts';
 import type { AddressPool } from './address-pool.ts';
 import { contains, type Family, formatAddress, parseAddress } from './ip.ts';
+import { macFor } from './mac.ts';
 import { poolOf } from './network-pool.ts';
 
 interface OpenPool {
@@ -27,7 +27,7 @@ export class AddressBook {
     const first = network.enableIPv4 ? this.#take(network, 4, ipv4, containerId) : null;
     try {
       const second = network.enableIPv6 ? this.#take(network, 6, ipv6, containerId) : null;
-      return { mac: mac ?? randomMac(), ipv4: first, ipv6: second };
+      return { mac: mac ?? macFor(first, second), ipv4: first, ipv6: second };
     } catch (error) {
       if (first !== null) this.#release(network.id, first.address, containerId);
       throw error;
@@ -88,11 +88,4 @@ function takeThis(pools: readonly OpenPool[], text: string, owner: string): Take
   if (address === undefined || pool === undefined) throw invalidParameter(`no configured subnet or ip-range contain the IP address ${text}`);
   pool.addresses.takeThis(address, owner);
   return { pool, address: formatAddress(address) };
-}
-
-/** Of the addresses that nobody was given by a manufacturer, and no group's. */
-function randomMac(): string {
-  const bytes = randomBytes(6);
-  bytes[0] = ((bytes[0] ?? 0) & 0xfe) | 0x02;
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
