@@ -20,6 +20,7 @@ import { type LayerRecord, LayerTable } from './layer-table.ts';
 import { lookUp } from './lookup.ts';
 import { packDirectory, type PackOptions } from './pack.ts';
 import { discardTree, removeTree } from './remove.ts';
+import { makeSpread } from './spread.ts';
 import { replayedSize, replayTar } from './tar-record.ts';
 import { fromByteString } from './tar/entry.ts';
 import { layerParts, unpackLayer } from './unpack.ts';
@@ -37,8 +38,8 @@ export class Overlay2Driver implements StorageDriver {
   constructor(dataRoot: string, db: Database) {
     this.#layers = `${dataRoot}/layers`;
     this.#roots = `${dataRoot}/overlay`;
-    mkdirSync(this.#layers, { recursive: true, mode: 0o710 });
-    mkdirSync(this.#roots, { recursive: true, mode: 0o710 });
+    makeSpread(this.#layers, 0o710);
+    makeSpread(this.#roots, 0o710);
     makeInitLayer(`${this.#layers}/init/diff`);
     this.#table = new LayerTable(db);
     this.#setOrphansAside();
