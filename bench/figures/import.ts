@@ -1,9 +1,9 @@
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { encodeHeader, endOfArchive, padding } from '../../src/storage/tar/writer.ts';
 import { commandLine } from '../command-line.ts';
 import type { Figure } from '../figure.ts';
+import { makeScratch } from '../scratch.ts';
 
 const files = 3000;
 const size = 40_000;
@@ -25,7 +25,7 @@ export const importing: Figure = {
   name: 'import',
   rows: { import: { title: `docker import of a tar of ${files} files, 120 MB`, unit: 'ms', goal: 4 } },
   async measure({ engine, docker }, { commands, shrink }) {
-    const scratch = mkdtempSync(path.join(tmpdir(), 'caisson-bench-'));
+    const scratch = makeScratch();
     const archive = path.join(scratch, 'root.tar');
     writeArchive(archive, Math.floor(files / shrink));
     const env = { DOCKER_HOST: engine.host };
