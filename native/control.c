@@ -84,6 +84,7 @@ bool send_oom(void)
 void send_released(void)
 {
   struct writer w = message_begin();
+  encode_reply_released(&w, &(struct reply_released){ netlink_refused });
   send_to_all(&w, REPLY_RELEASED);
 }
 

@@ -1,9 +1,12 @@
 /* Netlink: messages that TypeScript has encoded go to the kernel, and its answers are read. */
 #include "plan.h"
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+
+uint32_t netlink_refused;
 
 /* netlink(7): messages are 4-byte aligned, each with this header. */
 struct netlink_header {
@@ -124,7 +127,9 @@ int do_netlink(struct runner *run, const struct op_netlink *op)
     error = patch_pid(run, op);
   if (error == 0)
     error = netlink_exchange(fd, &op->messages);
-  if (op->optional)
+  if (op->optional) {
+    netlink_refused += error < 0 && op->family == NETLINK_NETFILTER;
     return 0;
+  }
   return error < 0 && run->object[0] == 0 ? about(run, "netlink", error) : error;
 }

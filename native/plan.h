@@ -73,6 +73,8 @@ bool clone_read(const struct section *section, struct op_clone *clone);
 
 /* Executes a section; 0, or -errno with the operation's number in *index and what it was about in run->object. */
 int section_run(struct runner *run, const struct section *section, int32_t *index);
+/* How many optional requests the packet filter has refused: somebody else has changed it. */
+extern uint32_t netlink_refused;
 /* Closes what bindPort has bound. */
 void ports_close(void);
 /* Executes every operation up to `released`, or to the end, whatever fails, and takes them off the section: for release. */

@@ -329,13 +329,12 @@ static inline void encode_reply_exited(struct writer *w, const struct reply_exit
 }
 
 struct reply_released {
-  char nothing;
+  uint32_t refused;
 };
 
 static inline void encode_reply_released(struct writer *w, const struct reply_released *v)
 {
-  (void)w;
-  (void)v;
+  put_u32(w, v->refused);
 }
 
 struct reply_oom {

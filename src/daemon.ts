@@ -21,6 +21,7 @@ import { defaultLogBounds, parseLogBounds } from './engine/log-options.ts';
 import { endpointsOn } from './engine/networks/endpoints.ts';
 import { createNetworkFilter } from './engine/networks/filter.ts';
 import { NameService } from './engine/networks/name-service.ts';
+import { filteredPorts } from './engine/networks/ports.ts';
 import { reconcile } from './engine/reconcile.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import { deviceSource } from './engine/spec/host-devices.ts';
@@ -39,6 +40,8 @@ import { tryLockFile } from './linux/ffi/lock.ts';
 import { checkPrerequisites } from './linux/prerequisites.ts';
 import { defaultBlocks, parseAddressBlock } from './network/addresses/subnets.ts';
 import { Networks } from './network/networks.ts';
+import { portHost } from './network/port-host.ts';
+import { PortAllocator } from './network/ports.ts';
 import { createLauncher } from './runtime/launcher.ts';
 import { existsInRoot, readFileInRoot } from './storage/lookup.ts';
 import { createOverlayDriver } from './storage/overlay2.ts';
@@ -166,7 +169,11 @@ function createContext(settings: EngineSettings, database: Database, networks: N
     volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database)),
     networks,
     names: new NameService(registry, networks),
-    networkFilter: createNetworkFilter(filterTable(settings.execRoot), join(settings.execRoot, 'forwarding'), networks),
+    networkFilter: createNetworkFilter({
+      table: filterTable(settings.execRoot), guardFile: join(settings.execRoot, 'forwarding'), networks, ports: () => filteredPorts(registry),
+      onFailure: (error) => logger.warn('cannot put the packet filter right', { error }),
+    }),
+    ports: new PortAllocator(portHost()),
     launcher: createLauncher({ helperPath: settings.initBinary, execRoot: settings.execRoot }),
     cgroups,
     host: probeHost(cgroups, settings.usernsRemap !== null),

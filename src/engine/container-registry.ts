@@ -10,8 +10,8 @@ const recentExitMs = 10_000;
 
 /** Of a database that an earlier version has written, what it did not know is filled in. */
 function recordOf(json: string): ContainerRecord {
-  const record = JSON.parse(json) as Omit<ContainerRecord, 'networks' | 'endpoints'> & Partial<ContainerRecord>;
-  return { ...record, networks: record.networks ?? {}, endpoints: record.endpoints ?? [] };
+  const record = JSON.parse(json) as Omit<ContainerRecord, 'networks' | 'endpoints' | 'ports'> & Partial<ContainerRecord>;
+  return { ...record, networks: record.networks ?? {}, endpoints: record.endpoints ?? [], ports: record.ports ?? [] };
 }
 
 export class ContainerRegistry {

@@ -4,6 +4,7 @@ import type { Attachment, Shim } from '../runtime/shim.ts';
 import type { Digest } from '../storage/driver.ts';
 import type { ContainerState } from './container-state.ts';
 import type { Endpoint } from '../network/network.ts';
+import type { PortBinding } from '../network/ports.ts';
 import type { ContainerConfig, EndpointSettings, HostConfig } from './docker-types.ts';
 import type { ContainerExec } from './container-exec.ts';
 import type { Health } from './health/health.ts';
@@ -29,6 +30,8 @@ export interface ContainerRecord {
   networks: Record<string, EndpointSettings>;
   /** Its interfaces while it runs, the first being eth0. */
   endpoints: readonly Endpoint[];
+  /** The host's ports that lead to it while it runs. */
+  ports: readonly PortBinding[];
   /** Resolved at create; inspect shows them without their details. */
   readonly mounts: readonly ResolvedMount[];
   restartCount: number;

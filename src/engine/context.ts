@@ -3,6 +3,7 @@ import type { ImageService } from '../images/service.ts';
 import type { CgroupDriver } from '../linux/cgroup/driver.ts';
 import type { Launcher } from '../runtime/shim.ts';
 import type { NetworkRegistry } from '../network/network.ts';
+import type { PortAllocator } from '../network/ports.ts';
 import type { RootDescription, StorageDriver } from '../storage/driver.ts';
 import type { LocalVolumes } from '../volumes/local-volumes.ts';
 import type { DeviceSource } from './spec/build.ts';
@@ -29,6 +30,7 @@ export interface EngineContext {
   readonly networks: NetworkRegistry;
   readonly networkFilter: NetworkFilter;
   readonly names: NameService;
+  readonly ports: PortAllocator;
   readonly disposal: Disposal;
   readonly launcher: Launcher;
   readonly cgroups: CgroupDriver;

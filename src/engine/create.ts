@@ -38,7 +38,7 @@ export async function createContainer(context: EngineContext, name: string | und
     id, name: containerName, created: nowText(), hostConfig: encodeHostConfig(hostConfig),
     config: encodeContainerConfig({ ...config, Hostname: hostnameOf(context, config, hostConfig, id) }),
     imageId: image?.id ?? '', topLayer: image?.topLayer ?? null, argv, mounts: mountsOf(context, config, hostConfig),
-    networks, endpoints: [],
+    networks, endpoints: [], ports: [],
     restartCount: 0, manuallyStopped: false, state: created,
   };
   register(context, record);

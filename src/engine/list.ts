@@ -8,6 +8,7 @@ import type { Filters } from './engine.ts';
 import { matchesLabel } from './events.ts';
 import { humanDuration } from './human-duration.ts';
 import { shownMounts, sizes } from './inspect.ts';
+import { listedPorts, shownPorts } from './networks/ports.ts';
 import { shownEndpoints } from './networks/shown.ts';
 import { portsOf } from './port-filter.ts';
 
@@ -31,8 +32,7 @@ export function listContainers(context: EngineContext, request: ListRequest): ob
   const since = position(context, sorted, filters['since']);
   const showStopped = request.all || request.limit > 0 || before !== undefined || since !== undefined
     || (filters['status']?.length ?? 0) > 0 || (filters['exited']?.length ?? 0) > 0;
-  const exposed = portsOf(filters, 'expose');
-  portsOf(filters, 'publish'); // checked; there is nothing yet that is published
+  const [exposed, published] = [portsOf(filters, 'expose'), portsOf(filters, 'publish')];
   const idOfImage = imageLookup(context);
   const ancestors = ancestorIds(context, filters['ancestor'], idOfImage);
   const chosen = sorted.filter((container, index) => {
@@ -40,7 +40,8 @@ export function listContainers(context: EngineContext, request: ListRequest): ob
     if (before !== undefined && index <= before) return false;
     if (since !== undefined && index >= since) return false;
     return (ancestors === undefined || ancestors.has(container.record.imageId)) && matches(container, filters)
-      && (exposed === undefined || Object.keys(container.record.config.ExposedPorts ?? {}).some((port) => exposed.has(port)));
+      && (exposed === undefined || Object.keys(shownPorts(context, container)).some((port) => exposed.has(port)))
+      && (published === undefined || container.record.ports.some(({ hostPort, protocol }) => published.has(`${hostPort}/${protocol}`)));
   });
   return (request.limit > 0 ? chosen.slice(0, request.limit) : chosen).map((container) => summary(context, container, request.size, idOfImage));
 }
@@ -115,8 +116,7 @@ function matches(container: Container, filters: Filters): boolean {
     && any('is-task', (value) => value === 'false' || value === '0')
     && any('volume', (volume) => record.mounts.some((mount) => mount.Name === volume || mount.Destination === volume || mount.Source === volume))
     && any('network', (network) => networkName(container) === network)
-    && any('isolation', (isolation) => isolation === (record.hostConfig.Isolation ?? ''))
-    && any('publish', () => false);
+    && any('isolation', (isolation) => isolation === (record.hostConfig.Isolation ?? ''));
 }
 
 /** Docker matches names as regular expressions; one that is none is taken literally. */
@@ -145,7 +145,7 @@ function summary(context: EngineContext, container: Container, withSize: boolean
     ImageID: record.imageId,
     Command: commandText(record.argv),
     Created: Math.floor(Date.parse(record.created) / 1000),
-    Ports: [],
+    Ports: listedPorts(context, container),
     ...(withSize ? shownSizes(context, container) : {}),
     Labels: record.config.Labels ?? {},
     State: statusOf(container),

@@ -24,7 +24,18 @@ export async function reconcile(context: EngineContext): Promise<void> {
   const containers = context.registry.all();
   await sweep(context);
   await Promise.all(containers.map((container) => reconcileContainer(context, container)));
+  restoreFilter(context);
   for (const container of containers) bringUp(context, container);
+}
+
+/** What happened to the packet filter while no daemon was there is put right. */
+function restoreFilter({ registry, networkFilter, logger }: EngineContext): void {
+  if (registry.all().every(({ record }) => record.endpoints.length === 0)) return;
+  try {
+    networkFilter.ensure();
+  } catch (error) {
+    logger.warn('cannot restore the packet filter', { error });
+  }
 }
 
 /** Removes what a `create` or a removal left on disk that was cut short; nothing in the database knows of it. */
@@ -49,6 +60,7 @@ function resume(context: EngineContext, container: Container, shim: Shim): void 
   // Whatever is recorded: the daemon may have been killed between freezing it and writing that down.
   if (isAlive(record.state)) record.state = { ...record.state, status: isFrozen(cgroupLayout(context, container).freezer) ? 'paused' : 'running' };
   for (const endpoint of record.endpoints) context.networks.reserve(endpoint);
+  context.ports.adopt(record.ports);
   supervise(context, container, shim, startedAt);
   if (container.record.pausedForCommit) void resumeAfterCommit(context, container);
 }

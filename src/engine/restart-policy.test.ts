@@ -5,7 +5,7 @@ import type { RestartPolicy } from './docker-types.ts';
 import { nextRestart, startsWithDaemon } from './restart-policy.ts';
 
 const record = (id: string, policy: RestartPolicy, changes: Partial<ContainerRecord> = {}): ContainerRecord => ({
-  id, name: id, created: '', config: {}, hostConfig: { RestartPolicy: policy }, imageId: '', topLayer: null, argv: [], mounts: [], networks: {}, endpoints: [],
+  id, name: id, created: '', config: {}, hostConfig: { RestartPolicy: policy }, imageId: '', topLayer: null, argv: [], mounts: [], networks: {}, endpoints: [], ports: [],
   restartCount: 0, manuallyStopped: false, state: created, ...changes,
 });
 

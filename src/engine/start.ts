@@ -13,8 +13,9 @@ import { releaseAbandoned } from './abandoned.ts';
 import { beginMonitor } from './health/monitor.ts';
 import { buildLaunchRequest } from './launch-request.ts';
 import { writeNetworkFiles } from './network-files.ts';
-import { attachEndpoints, detachEndpoints, joinedNetworks, publishNetworkEvent } from './networks/endpoints.ts';
+import { attachEndpoints, detachEndpoints, joinedNetworks, publishNetworkEvent, watchNetworks } from './networks/endpoints.ts';
 import { serveNames } from './networks/name-service.ts';
+import { expectPublished, expectUnpublished, portFailure } from './networks/ports.ts';
 import { containerPaths } from './paths.ts';
 import { removeContainer } from './remove.ts';
 
@@ -57,8 +58,9 @@ export async function startContainer(context: EngineContext, container: Containe
     for (const stream of streams) if (stream !== null) container.addOutput(stream);
   } catch (error) {
     for (const pending of attachments) pending.connect(null);
+    const failure = portFailure(container, error) ?? error;
     detachEndpoints(context, container);
-    throw failedStart(context, container, error);
+    throw failedStart(context, container, failure);
   }
   for (const network of joinedNetworks(context, container)) publishNetworkEvent(context, 'connect', container, network);
   context.events.publish('container', 'start', container.id, container.eventAttributes());
@@ -79,7 +81,8 @@ async function launch(
   writeNetworkFiles(context, container);
   const request = buildLaunchRequest(context, container);
   const specified = performance.now();
-  return { ...await context.launcher.launch(request, attachments), specified };
+  const launched = await expectPublished(context, container, () => context.launcher.launch(request, attachments));
+  return { ...launched, specified };
 }
 
 /** `-v /not/there:/x` makes the directory on the host; `--mount` has been refused at create. */
@@ -109,6 +112,7 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
   container.shim = shim;
   serveNames(context, container, shim);
   beginMonitor(context, container);
+  watchNetworks(context);
   // It runs, whether or not the disk takes it: a daemon that finds the shim later knows as much.
   context.registry.saveIfPossible(container);
   shim.onOutOfMemory(() => recordOutOfMemory(context, container));
@@ -118,6 +122,7 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
   });
   container.released = shim.released.then(async (how) => {
     if (how === 'abandoned') await releaseAbandoned(context, container);
+    expectUnpublished(context, container, how);
     if (container.shim !== shim) return;
     container.shim = undefined;
     for (const network of joinedNetworks(context, container)) publishNetworkEvent(context, 'disconnect', container, network);

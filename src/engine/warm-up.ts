@@ -17,7 +17,7 @@ const rounds = 60;
 export async function warmUp(context: EngineContext): Promise<void> {
   const container = new Container({
     id: '0'.repeat(64), name: 'warm-up', created: zeroTime, config: { Env: [`PATH=${defaultPath}`], Cmd: ['true'] },
-    hostConfig: adaptHostConfig({}, context.host), imageId: '', topLayer: null, argv: ['true'], mounts: [], networks: {}, endpoints: [], restartCount: 0,
+    hostConfig: adaptHostConfig({}, context.host), imageId: '', topLayer: null, argv: ['true'], mounts: [], networks: {}, endpoints: [], ports: [], restartCount: 0,
     manuallyStopped: false, state: created,
   });
   for (let round = 0; round < rounds; round++) {

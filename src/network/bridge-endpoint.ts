@@ -14,6 +14,8 @@ export interface BridgePort {
   readonly mtu: number | undefined;
   /** It does not reach other ports (`com.docker.network.bridge.enable_icc=false`). */
   readonly isolated: boolean;
+  /** It passes on what comes from itself: a published port that leads back to its container, where bridges are filtered. */
+  readonly hairpin: boolean;
   /** The default route of each family goes through this endpoint. */
   readonly isDefault: { readonly ipv4: boolean; readonly ipv6: boolean };
 }
@@ -43,6 +45,7 @@ export function bridgeEndpoint(endpoint: Endpoint, port: BridgePort, { ipv6, nam
     host: [
       netlinkOperation('a cable from the bridge into the container', [pair]),
       ...(port.isolated ? [netlinkOperation('it does not reach its neighbours', [setBridgePort(hostInterface, { isolated: true })])] : []),
+      ...(port.hairpin ? [netlinkOperation('its published ports lead back to itself, too', [setBridgePort(hostInterface, { hairpin: true })])] : []),
     ],
     init: [
       ...(ipv6 && endpoint.ipv6 === null ? [withoutIPv6(interfaceName)] : []),

@@ -12,7 +12,7 @@ import { protocolNumbers, type Protocol, type PublishedPort } from './filter/ele
 export interface PortRequest {
   readonly protocol: Protocol;
   readonly containerPort: number;
-  /** Empty: all addresses of the host, of both families. */
+  /** Empty: the target's default addresses. */
   readonly hostIp: string;
   /** The first of them that is free; undefined: any of the kernel's local port range. */
   readonly hostPorts: PortRange | undefined;
@@ -23,28 +23,35 @@ export interface PortRange {
   readonly last: number;
 }
 
-/** A port of the host that a container has. */
+/** A port of the host that leads to one of a container. What the container's record keeps while it runs. */
 export interface PortBinding {
   readonly protocol: Protocol;
   readonly containerPort: number;
   /** `0.0.0.0` and `::` are all addresses of a family. */
   readonly hostIp: string;
   readonly hostPort: number;
+  /** The endpoint that it leads to, and its address there; an IPv4 address behind an IPv6 one where the endpoint has no other. */
+  readonly endpointId: string;
+  readonly address: string;
 }
 
-/** Whose ports they are to be, for what is said when that is not possible. */
-export interface PortOwner {
+/** The endpoint that ports are to lead to. */
+export interface PortTarget {
   readonly containerName: string;
   readonly endpointId: string;
   readonly ipv4: string | undefined;
   readonly ipv6: string | undefined;
+  /** The families of the host's addresses that this endpoint answers for: it has the default route, or no other has. */
+  readonly families: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** Where ports are published that name no address; `0.0.0.0` is all addresses of both families. */
+  readonly defaultHostIp: string;
 }
 
 /** What the allocator asks of the host. */
 export interface PortHost {
   /** Tries to bind a socket; the number of the error when it cannot be. */
   readonly tryBind: (protocol: Protocol, address: Uint8Array, port: number) => number | undefined;
-  /** The kernel has IPv6 at all. */
+  /** Something can listen on an IPv6 address. */
   readonly ipv6: boolean;
   /** net.ipv4.ip_local_port_range. */
   readonly localPorts: PortRange;
@@ -52,23 +59,32 @@ export interface PortHost {
 
 const anyAddress = { 4: '0.0.0.0', 6: '::' } as const;
 const isV6 = (address: string): boolean => address.includes(':');
+const isAny = (address: string): boolean => address === anyAddress[4] || address === anyAddress[6];
+
+/** Requests that differ only in the host's address: they get one port. */
+interface PortGroup extends Omit<PortRequest, 'hostIp'> {
+  readonly hostIps: readonly string[];
+}
 
 /** Which ports the engine's containers have. Nothing is kept on the disk: after a restart, `adopt` what running containers have. */
 export class PortAllocator {
   readonly #host: PortHost;
   readonly #taken = new Map<string, Set<string>>();
-  /** The next to be tried, by protocol: a port that was just given back is not given out at once. */
-  readonly #next = new Map<Protocol, number>();
+  /** The next to be tried, by protocol and range: a port that was just given back is not given out at once. */
+  readonly #next = new Map<string, number>();
 
   constructor(host: PortHost) {
     this.#host = host;
   }
 
-  /** A port for each request, on each of its addresses the same; none of them when one cannot be had, which throws in Docker's words. */
-  reserve(requests: readonly PortRequest[], owner: PortOwner): PortBinding[] {
+  /**
+   * A port for each request on the addresses that it means; none of them when one cannot be had, which throws in Docker's words. What
+   * the target has no address for is left out: that may change when networks are connected.
+   */
+  reserve(requests: readonly PortRequest[], target: PortTarget): PortBinding[] {
     const reserved: PortBinding[] = [];
     try {
-      for (const request of requests) reserved.push(...this.#reserveOne(request, owner));
+      for (const group of this.#groups(requests, target)) reserved.push(...this.#reserveGroup(group, target));
       return reserved;
     } catch (error) {
       this.release(reserved);
@@ -89,39 +105,61 @@ export class PortAllocator {
     }
   }
 
-  #reserveOne(request: PortRequest, owner: PortOwner): PortBinding[] {
-    const { protocol, containerPort, hostIp, hostPorts } = request;
-    const addresses = hostIp === '' ? [anyAddress[4], ...(this.#host.ipv6 ? [anyAddress[6]] : [])] : [hostIp];
-    let refusal: CaissonError | undefined;
-    for (const hostPort of this.#candidates(request)) {
-      const bindings = addresses.map((address) => ({ protocol, containerPort, hostIp: address, hostPort }));
-      const holder = bindings.map((binding) => this.#holderOf(binding)).find((each) => each !== undefined);
-      if (holder !== undefined) {
-        if (hostPorts !== undefined && hostPorts.first === hostPorts.last) refusal ??= failure(`Bind for ${holder}:${hostPort} failed: port is already allocated`, owner);
-        continue;
-      }
-      const refused = this.#bindRefusal(bindings, owner);
-      if (refused === undefined) {
-        this.adopt(bindings);
-        if (hostPorts === undefined) this.#next.set(protocol, hostPort + 1);
-        return bindings;
-      }
-      refusal = refused;
+  *#groups(requests: readonly PortRequest[], target: PortTarget): Generator<PortGroup> {
+    const together = Map.groupBy(requests.toSorted(compareRequests), ({ protocol, containerPort, hostPorts }) =>
+      `${containerPort}/${protocol} ${hostPorts?.first}-${hostPorts?.last}`);
+    for (const group of together.values()) {
+      const hostIps = group.flatMap(({ hostIp }) => this.#hostIps(hostIp, target));
+      const [{ protocol, containerPort, hostPorts }] = group as [PortRequest, ...PortRequest[]];
+      if (hostIps.length > 0) yield { protocol, containerPort, hostPorts, hostIps };
     }
-    throw refusal ?? failure('all ports are allocated', owner);
   }
 
-  *#candidates({ protocol, hostPorts }: PortRequest): Generator<number> {
-    const { first, last } = hostPorts ?? this.#host.localPorts;
-    const start = hostPorts === undefined ? (this.#next.get(protocol) ?? first) : first;
+  /** IPv4 first. An IPv6 address leads to the endpoint's IPv4 address where it has no other (`isRelayed`). */
+  #hostIps(asked: string, { ipv4, ipv6, families, defaultHostIp }: PortTarget): string[] {
+    const both = asked === '' && defaultHostIp === anyAddress[4];
+    const wanted = both ? [anyAddress[4], ...(this.#host.ipv6 ? [anyAddress[6]] : [])] : [asked === '' ? defaultHostIp : asked];
+    const isReached = (address: string) => (isV6(address) ? families.ipv6 && (ipv6 ?? ipv4) !== undefined : families.ipv4 && ipv4 !== undefined);
+    return wanted.filter(isReached);
+  }
+
+  #reserveGroup(group: PortGroup, target: PortTarget): PortBinding[] {
+    const { protocol, containerPort, hostIps, hostPorts } = group;
+    const isExact = hostPorts !== undefined && hostPorts.first === hostPorts.last;
+    if (hostPorts?.first === 0) throw failure(`invalid port range: ${hostPorts.first}-${hostPorts.last}`, target);
+    if (protocol === 'tcp' && overlap(hostIps)) throw failure(`failed to listen on TCP socket: ${errnoText(eaddrinuse)}`, target);
+    let refusal: CaissonError | undefined;
+    for (const hostPort of this.#candidates(group)) {
+      const bindings = [...new Set(hostIps)].map((hostIp): PortBinding => ({
+        protocol, containerPort, hostIp, hostPort, endpointId: target.endpointId, address: addressBehind(hostIp, target),
+      }));
+      const holder = bindings.map((binding) => this.#holderOf(binding)).find((each) => each !== undefined);
+      if (holder !== undefined) {
+        if (isExact) throw failure(`Bind for ${holder}:${hostPort} failed: port is already allocated`, target);
+        continue;
+      }
+      const refused = this.#bindRefusal(bindings, target, isExact ? undefined : hostPorts);
+      if (refused === undefined) {
+        this.adopt(bindings);
+        if (!isExact) this.#next.set(rangeKey(group), hostPort + 1);
+        return bindings;
+      }
+      refusal ??= refused;
+    }
+    throw refusal ?? failure('all ports are allocated', target);
+  }
+
+  *#candidates(group: PortGroup): Generator<number> {
+    const { first, last } = group.hostPorts ?? this.#host.localPorts;
+    const start = this.#next.get(rangeKey(group)) ?? first;
     const count = last - first + 1;
     for (let index = 0; index < count; index++) yield first + ((start - first + index) % count);
   }
 
-  #bindRefusal(bindings: readonly PortBinding[], owner: PortOwner): CaissonError | undefined {
+  #bindRefusal(bindings: readonly PortBinding[], target: PortTarget, range: PortRange | undefined): CaissonError | undefined {
     for (const binding of bindings) {
       const errno = this.#host.tryBind(binding.protocol, addressBytes(binding.hostIp), binding.hostPort);
-      if (errno !== undefined) return bindFailure(binding, errno, owner);
+      if (errno !== undefined) return bindFailure(binding, errno, target, range);
     }
     return undefined;
   }
@@ -142,35 +180,68 @@ export class PortAllocator {
 }
 
 const keyOf = ({ protocol, hostPort }: PortBinding): string => `${hostPort}/${protocol}`;
+const rangeKey = ({ protocol, hostPorts }: PortGroup): string => `${hostPorts?.first}-${hostPorts?.last}/${protocol}`;
+const eaddrinuse = 98;
 
-const failure = (why: string, { containerName, endpointId }: PortOwner): CaissonError =>
+/**
+ * Single ports before ranges, which might take them; then by the container's port, the protocol, the host's ports. Those that differ only
+ * in the host's address stand together.
+ */
+function compareRequests(one: PortRequest, other: PortRequest): number {
+  const isRange = ({ hostPorts }: PortRequest) => Number(hostPorts === undefined || hostPorts.first !== hostPorts.last);
+  return isRange(one) - isRange(other) || one.containerPort - other.containerPort
+    || protocolNumbers[one.protocol] - protocolNumbers[other.protocol]
+    || (one.hostPorts?.first ?? 0) - (other.hostPorts?.first ?? 0) || (one.hostPorts?.last ?? 0) - (other.hostPorts?.last ?? 0)
+    || compareAddresses(one.hostIp, other.hostIp);
+}
+
+/** None, then IPv4, then IPv6 (Go's netip.Addr.Compare). */
+function compareAddresses(one: string, other: string): number {
+  const bytes = (address: string) => Buffer.from(address === '' ? [] : addressBytes(address));
+  return bytes(one).length - bytes(other).length || Buffer.compare(bytes(one), bytes(other));
+}
+
+/** The same twice, or one that the other, all addresses of a family, contains. */
+const overlap = (hostIps: readonly string[]): boolean =>
+  hostIps.some((one, index) => hostIps.some((other, at) => at !== index && isV6(one) === isV6(other) && (one === other || isAny(one))));
+
+const addressBehind = (hostIp: string, { ipv4, ipv6 }: PortTarget): string => (isV6(hostIp) ? (ipv6 ?? ipv4) : ipv4) ?? '';
+
+const failure = (why: string, { containerName, endpointId }: Pick<PortTarget, 'containerName' | 'endpointId'>): CaissonError =>
   systemError(`driver failed programming external connectivity on endpoint ${containerName} (${endpointId}): ${why}`, {
     operation: 'publish port', object: containerName,
   });
 
-const joined = (address: string, port: number): string => (isV6(address) ? `[${address}]:${port}` : `${address}:${port}`);
+const joined = (address: string, port: number | string): string => (isV6(address) ? `[${address}]:${port}` : `${address}:${port}`);
 
-/** The error for a port that the host does not let a container have: `errno` of bind(2), the allocator's or the plan's `bindPort`. */
-export function bindFailure({ protocol, hostIp, hostPort, containerPort }: PortBinding, errno: number, owner: PortOwner): CaissonError {
-  const address = (isV6(hostIp) ? (owner.ipv6 ?? owner.ipv4) : owner.ipv4) ?? '';
-  return failure(`failed to bind host port for ${joined(hostIp, hostPort)}:${joined(address, containerPort)}/${protocol}: ${errnoText(errno)}`, owner);
+/**
+ * The error for a port that the host does not let a container have: `errno` of bind(2), the allocator's or the plan's `bindPort`. `range`:
+ * what the port was chosen from.
+ */
+export function bindFailure(
+  { protocol, hostIp, hostPort, containerPort, address, endpointId }: PortBinding, errno: number, { containerName }: { readonly containerName: string }, range?: PortRange,
+): CaissonError {
+  const asked = range === undefined ? hostPort : `${range.first}-${range.last}`;
+  const which = `${range === undefined ? '' : `${hostPort} `}for ${joined(hostIp, asked)}:${joined(address, containerPort)}/${protocol}`;
+  return failure(`failed to bind host port ${which}: ${errnoText(errno)}`, { containerName, endpointId });
 }
 
+/** The address that a published port leads to is of the other family: nf_tables does not translate between them. */
+export const isRelayed = ({ hostIp, address }: Pick<PortBinding, 'hostIp' | 'address'>): boolean => isV6(hostIp) !== isV6(address);
+
 /** Operations for the section `prepare` by which the shim holds the ports, one for each of `bindings`, in their order. */
-export const bindOperations = (bindings: readonly PortBinding[]): Operation[] =>
+export const bindOperations = (bindings: readonly Pick<PortBinding, 'protocol' | 'hostIp' | 'hostPort'>[]): Operation[] =>
   bindings.map(({ protocol, hostIp, hostPort }) => ({
     name: 'bindPort', reason: 'nobody else may have the published port', protocol: protocolNumbers[protocol], address: addressBytes(hostIp), port: hostPort,
   }));
 
-/**
- * Bindings as the packet filter leads them to the container. One whose family the container has no address of is left out: there is no
- * translation from one family to the other.
- */
-export function translated(bindings: readonly PortBinding[], { ipv4, ipv6 }: Pick<PortOwner, 'ipv4' | 'ipv6'>): PublishedPort[] {
-  return bindings.flatMap(({ protocol, hostIp, hostPort, containerPort }) => {
-    const address = isV6(hostIp) ? ipv6 : ipv4;
-    if (address === undefined) return [];
-    const isAny = hostIp === anyAddress[4] || hostIp === anyAddress[6];
-    return [{ protocol, hostPort, address: addressBytes(address), port: containerPort, ...(isAny ? {} : { hostAddress: addressBytes(hostIp) }) }];
-  });
-}
+/** The binding that one of those operations is for. */
+export const bindingOf = (bindings: readonly PortBinding[], operation: Extract<Operation, { name: 'bindPort' }>): PortBinding | undefined =>
+  bindings.find(({ protocol, hostIp, hostPort }) =>
+    hostPort === operation.port && protocolNumbers[protocol] === operation.protocol && Buffer.compare(addressBytes(hostIp), operation.address) === 0);
+
+/** Bindings as the packet filter leads them to the container; those that have to be relayed are left out. */
+export const translated = (bindings: readonly PortBinding[]): PublishedPort[] =>
+  bindings.filter((binding) => !isRelayed(binding)).map(({ protocol, hostIp, hostPort, containerPort, address }) => ({
+    protocol, hostPort, address: addressBytes(address), port: containerPort, ...(isAny(hostIp) ? {} : { hostAddress: addressBytes(hostIp) }),
+  }));

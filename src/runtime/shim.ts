@@ -121,15 +121,21 @@ export interface ExecProcess extends ShimProcess {
  */
 export type NameServer = (query: Buffer, overTcp: boolean) => Buffer | Promise<Buffer>;
 
+/**
+ * `released`: all of the section has been executed. `refused`: it has, but the packet filter did not have what was to be taken out of it.
+ * `abandoned`: the shim was killed before that, and `Launcher.release` has to do it.
+ */
+export type ReleaseOutcome = 'released' | 'refused' | 'abandoned';
+
 export interface Shim extends ShimProcess {
   readonly shimPid: number;
   /** When the command began to run: RFC 3339 with nanoseconds, UTC, not after its end. Empty for a shim that was found again. */
   readonly startedAt: string;
   /**
    * Settles when the release section has been executed: the names of mounts and cgroups are free, and the launcher itself waits for
-   * what has no name any more. `abandoned`: the shim was killed before that, and `Launcher.release` has to do it.
+   * what has no name any more.
    */
-  readonly released: Promise<'released' | 'abandoned'>;
+  readonly released: Promise<ReleaseOutcome>;
   /** `listener` is called each time the container runs out of memory without ending; its exit says it for its first process. */
   onOutOfMemory(listener: () => void): void;
   exec(request: ExecRequest): Promise<ExecProcess>;

@@ -61,6 +61,13 @@ export class Lab {
     this.#nodes = [host];
   }
 
+  /** Around a host that is there already, and stays: an engine's. */
+  static around(host: Namespaces): Lab {
+    const lab = new Lab(new Node(host));
+    lab.#nodes.pop();
+    return lab;
+  }
+
   static async make(): Promise<Lab> {
     return new Lab(new Node(await makeNamespaces(`echo 0 >/proc/sys/net/ipv4/ip_forward; ${noDuplicates}`)));
   }
@@ -89,7 +96,7 @@ export class Lab {
   /** A member on a cable to the host: to a bridge of it, or to an interface with `hostAddresses`. The way out is `gateways`. */
   async node(cable: { readonly master: string } | { readonly hostAddresses: readonly string[] }, addresses: readonly string[], gateways: readonly string[]): Promise<Node> {
     const node = new Node(await makeNamespaces(noDuplicates));
-    const name = `lab${this.#nodes.length}`;
+    const name = `lab${this.#nodes.length + 1}`;
     this.#nodes.push(node);
     await this.steps({ do: 'veth', name, peer: 'eth0', pid: node.namespaces.pid, ...('master' in cable ? cable : {}) });
     if ('hostAddresses' in cable) await this.host.do(cable.hostAddresses.map((address) => addAddress(name, address)).join(' && '));

@@ -12,9 +12,10 @@ import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 import { writeNetworkFiles } from '../network-files.ts';
 import { parseMode } from '../spec/modes.ts';
-import { gatewayEndpoint, nameServiceOperations, newEndpoint, portOf, publishNetworkEvent } from './endpoints.ts';
+import { nameServiceOperations, newEndpoint, portOf, publishNetworkEvent } from './endpoints.ts';
 import { serveNames } from './name-service.ts';
 import { usesNameService } from './name-index.ts';
+import { gatewayEndpoint } from './gateway.ts';
 import { settingsOf } from './names.ts';
 
 /** Call inside `container.exclusively`. */
@@ -69,7 +70,7 @@ async function plugIn(context: EngineContext, container: Container, network: Net
   try {
     record.endpoints = [...record.endpoints, endpoint];
     const isDefault = { ipv4: gatewayEndpoint(context, container, 'ipv4') === endpoint, ipv6: gatewayEndpoint(context, container, 'ipv6') === endpoint };
-    const { host, init } = bridgeEndpoint(endpoint, { ...portOf(context, endpoint), isDefault }, { ipv6: context.host.ipv6, namespacePid: shim.pid });
+    const { host, init } = bridgeEndpoint(endpoint, { ...portOf(context, container, endpoint), isDefault }, { ipv6: context.host.ipv6, namespacePid: shim.pid });
     await shim.operate([...host, enter(shim.pid), ...init, ...nameServiceOperations(context, container)]);
   } catch (error) {
     record.endpoints = record.endpoints.filter((each) => each !== endpoint);

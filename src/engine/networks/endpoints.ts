@@ -4,15 +4,18 @@ import { CaissonError, invalidParameter } from '../../errors.ts';
 import { bridgeEndpoint, type BridgePort } from '../../network/bridge-endpoint.ts';
 import { parseGoBool } from '../../network/bridge-options.ts';
 import { nameServiceOperation } from '../../network/dns/service-operation.ts';
+import { bridgesAreFiltered } from '../../network/filter/forwarding.ts';
 import type { Endpoint, NetworkRecord } from '../../network/network.ts';
+import { bindOperations, translated } from '../../network/ports.ts';
 import type { NetworkOperations } from '../../runtime/compile.ts';
 import type { Operation } from '../../runtime/plan/operations.ts';
 import type { Container } from '../container.ts';
 import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 import type { NamedEndpoint } from '../network-shape.ts';
+import { gatewayEndpoint } from './gateway.ts';
 import { usesNameService } from './name-index.ts';
-import { settingsOf } from './names.ts';
+import { portRequests, reservePorts, setUpFailed } from './ports.ts';
 
 /** Linux's names have room for eight more characters (IFNAMSIZ). */
 const hostInterfaceName = () => `veth${randomBytes(4).toString('hex').slice(0, 7)}`;
@@ -26,18 +29,20 @@ export function attachEndpoints(context: EngineContext, container: Container): v
     for (const [name, settings] of Object.entries(record.networks)) {
       attached.push(newEndpoint(context, container, context.networks.get(name), settings, attached.length));
     }
+    record.endpoints = attached;
+    record.ports = reservePorts(context, container);
   } catch (error) {
     for (const endpoint of attached) context.networks.release(endpoint);
+    record.endpoints = [];
     throw failedSetUp(error);
   }
-  record.endpoints = attached;
   context.names.index.forget();
 }
 
 /** Docker says that it was the network which failed, and keeps the class. */
 function failedSetUp(error: unknown): unknown {
   if (!(error instanceof CaissonError)) return error;
-  return new CaissonError(error.class, `failed to set up container networking: ${error.message}`, { cause: error });
+  return new CaissonError(error.class, `${setUpFailed}: ${error.message}`, { cause: error });
 }
 
 export function newEndpoint({ networks }: EngineContext, container: Container, network: NetworkRecord, settings: EndpointSettings, index: number): Endpoint {
@@ -61,11 +66,20 @@ export function endpointsOn({ registry }: EngineContext, networkId: string): Nam
     .filter((endpoint) => endpoint.networkId === networkId).map((endpoint) => ({ containerName: record.name, endpoint })));
 }
 
-/** Gives the addresses back. */
+/** Gives addresses and ports back. */
 export function detachEndpoints(context: EngineContext, container: Container): void {
-  for (const endpoint of container.record.endpoints) context.networks.release(endpoint);
-  container.record.endpoints = [];
+  const { record } = container;
+  for (const endpoint of record.endpoints) context.networks.release(endpoint);
+  context.ports.release(record.ports);
+  record.endpoints = [];
+  record.ports = [];
   context.names.index.forget();
+  watchNetworks(context);
+}
+
+/** The packet filter is looked after while containers are on networks. */
+export function watchNetworks({ registry, networkFilter }: EngineContext): void {
+  networkFilter.watch(registry.all().some(({ record }) => record.endpoints.length > 0));
 }
 
 /** The networks whose `connect` and `disconnect` a container's start and end are: those it has endpoints on, or its mode's. */
@@ -81,15 +95,21 @@ export function publishNetworkEvent({ events }: EngineContext, action: 'connect'
 
 /** What a plan has to do for them; undefined for none. */
 export function networkOperations(context: EngineContext, container: Container): NetworkOperations | undefined {
-  const { endpoints } = container.record;
+  const { endpoints, ports } = container.record;
   if (endpoints.length === 0) return undefined;
+  const led = translated(ports);
   const gateways = { ipv4: gatewayEndpoint(context, container, 'ipv4'), ipv6: gatewayEndpoint(context, container, 'ipv6') };
   const each = endpoints.map((endpoint) => bridgeEndpoint(endpoint, {
-    ...portOf(context, endpoint), isDefault: { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint },
+    ...portOf(context, container, endpoint), isDefault: { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint },
   }, { ipv6: context.host.ipv6, namespacePid: 'child' }));
   const all = (section: keyof NetworkOperations) => each.flatMap((operations) => operations[section]);
-  const host = [...all('host'), ...nameServiceOperations(context, container)];
-  return { prepare: all('prepare'), host, init: all('init'), release: all('release'), afterwards: all('afterwards') };
+  return {
+    prepare: [...all('prepare'), ...bindOperations(ports), ...context.networkFilter.publish(led)],
+    host: [...all('host'), ...nameServiceOperations(context, container)],
+    init: all('init'),
+    release: [...context.networkFilter.unpublish(led), ...all('release')],
+    afterwards: all('afterwards'),
+  };
 }
 
 /** For a container that is on a network with names; it has one name service, whatever their number. */
@@ -97,21 +117,12 @@ export const nameServiceOperations = (context: EngineContext, container: Contain
   usesNameService(context, container) ? [nameServiceOperation()] : [];
 
 /** How its network's bridge takes it. */
-export function portOf({ networks }: EngineContext, { networkId }: Endpoint): Omit<BridgePort, 'isDefault'> {
+export function portOf({ networks }: EngineContext, { record }: Container, { networkId }: Endpoint): Omit<BridgePort, 'isDefault'> {
   const network = networks.get(networkId);
   const mtu = Number(network.options['com.docker.network.driver.mtu'] ?? '');
   return {
     bridge: networks.bridgeOf(network), mtu: mtu > 0 ? mtu : undefined,
     isolated: parseGoBool(network.options['com.docker.network.bridge.enable_icc'] ?? '') === false,
+    hairpin: portRequests(record).length > 0 && bridgesAreFiltered(),
   };
-}
-
-/** Through which endpoint the default route of a family goes: the highest priority, then the first name (Docker 28). */
-export function gatewayEndpoint(context: EngineContext, { record }: Container, family: 'ipv4' | 'ipv6'): Endpoint | undefined {
-  const candidates = record.endpoints.flatMap((endpoint) => {
-    const network = context.networks.get(endpoint.networkId);
-    if (network.internal || (endpoint[family]?.gateway ?? '') === '') return [];
-    return [{ endpoint, name: network.name, priority: settingsOf(record.networks, network)?.GwPriority ?? 0 }];
-  });
-  return candidates.toSorted((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))[0]?.endpoint;
 }

@@ -7,7 +7,7 @@ import type { Container } from '../container.ts';
 import type { ContainerRegistry } from '../container-registry.ts';
 import type { EngineContext } from '../context.ts';
 import { resolvConfOf } from '../network-files.ts';
-import { gatewayEndpoint } from './endpoints.ts';
+import { gatewayEndpoint } from './gateway.ts';
 import { NameIndex, usesNameService } from './name-index.ts';
 import { zoneOf } from './zone.ts';
 

@@ -7,13 +7,14 @@ import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 import { parseMode } from '../spec/modes.ts';
 import { dnsNames } from './names.ts';
+import { shownPorts } from './ports.ts';
 
 export function networkSettings(context: EngineContext, container: Container): object {
   const onDefault = container.record.endpoints.find(({ networkId }) => networkId === context.networks.find('bridge')?.id);
   return {
     Bridge: '',
     ...sandbox(container),
-    Ports: {},
+    Ports: shownPorts(context, container),
     HairpinMode: false,
     LinkLocalIPv6Address: '',
     LinkLocalIPv6PrefixLen: 0,

@@ -1,5 +1,6 @@
 /** Options that contradict the network mode (moby runconfig/hostconfig_unix.go). */
 import { invalidParameter } from '../../errors.ts';
+import { parseAddress } from '../../network/addresses/ip.ts';
 import type { ContainerConfig, HostConfig } from '../docker-types.ts';
 import { parseMode } from './modes.ts';
 
@@ -46,9 +47,11 @@ function validatePorts(bindings: NonNullable<HostConfig['PortBindings']>): void 
   for (const [port, targets] of Object.entries(bindings)) {
     const number = port.split('/', 1)[0] ?? '';
     if (!isPort(number)) throw invalidParameter(`invalid port specification: ${JSON.stringify(number)}`);
-    for (const { HostPort = '' } of targets ?? []) {
-      if (HostPort !== '' && !isPortRange(HostPort))
-        throw invalidParameter(`invalid port specification: ${JSON.stringify(HostPort)}`);
+    for (const { HostIp = '', HostPort = '' } of targets ?? []) {
+      const [range = ''] = HostPort.split('/', 1);
+      if (range !== '' && !isPortRange(range)) throw invalidParameter(`invalid port specification: ${JSON.stringify(HostPort)}`);
+      // Docker publishes on all addresses what it cannot read: more than anybody asked for.
+      if (HostIp !== '' && parseAddress(HostIp) === undefined) throw invalidParameter(`invalid IP address: ${HostIp}`);
     }
   }
 }

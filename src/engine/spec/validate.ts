@@ -170,13 +170,9 @@ function validateOptions(hostConfig: HostConfig, host: HostFacts): void {
   }
 }
 
-function networkWarnings({ NetworkMode, PortBindings, PublishAllPorts }: HostConfig): string[] {
-  const mode = parseMode(NetworkMode);
-  const published = Object.keys(PortBindings ?? {}).length > 0;
-  if (mode.kind === 'host') return published ? ['Published ports are discarded when using host network mode'] : [];
-  return published || PublishAllPorts === true
-    ? ['Publishing ports is not supported yet. Published ports are discarded.']
-    : [];
+function networkWarnings({ NetworkMode, PortBindings }: HostConfig): string[] {
+  const discarded = parseMode(NetworkMode).kind === 'host' && Object.keys(PortBindings ?? {}).length > 0;
+  return discarded ? ['Published ports are discarded when using host network mode'] : [];
 }
 
 function namespaceWarnings(hostConfig: HostConfig, host: HostFacts): string[] {

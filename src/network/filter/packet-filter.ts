@@ -15,6 +15,8 @@ import { chains, sets } from './table.ts';
 export interface FilterState {
   readonly networks: readonly FilterNetwork[];
   readonly ports: readonly PublishedPort[];
+  /** Ports that are right both ways, there or not: others are about to publish them or to take them back. */
+  readonly unsettled?: readonly PublishedPort[];
   /** Families that were not forwarded before the engine came (forwarding.ts): for others they still are not. */
   readonly guarded: readonly (4 | 6)[];
 }
@@ -28,7 +30,10 @@ const tableNote = (): Uint8Array => Buffer.from(`caisson ${createHash('sha256').
 export class PacketFilter {
   readonly #table: string;
   #opened: NetlinkSocket | undefined;
+  /** Of the ruleset, as of the last `ensure` and with what others have done since that was expected of them. */
   #generation: number | undefined;
+  /** Transactions that are expected, and may or may not have been made. */
+  #expected = 0;
 
   /** `table`: its name, this engine's alone. */
   constructor(table: string) {
@@ -40,18 +45,33 @@ export class PacketFilter {
     const wanted = merged(networkElements(state.networks), portElements(state.ports), guardElements(state.guarded));
     const finding = this.#look();
     if (finding === 'missing' || finding === 'different') this.#commit([...(finding === 'different' ? [nft.deleteTable(this.#table)] : []), ...this.#whole(wanted)]);
-    const corrections = finding === 'whole' ? this.#corrections(wanted) : [];
+    const corrections = finding === 'whole' ? this.#corrections(wanted, portElements(state.unsettled ?? [])) : [];
     this.#commit(corrections);
     this.#generation = this.#currentGeneration();
     return corrections.length > 0 ? 'elements' : finding;
   }
 
   /**
-   * True when somebody, perhaps a shim of ours, has changed any table since `ensure`: it is time to call that again. One request
-   * of the kernel, some microseconds.
+   * True when somebody has changed any table since `ensure` and it was not expected: it is time to call that again. One request of the
+   * kernel, some microseconds.
    */
   hasChanged(): boolean {
-    return this.#generation !== this.#currentGeneration();
+    if (this.#generation === undefined) return true;
+    const since = (this.#currentGeneration() - this.#generation) >>> 0;
+    return since > this.#expected;
+  }
+
+  /**
+   * A shim is asked for one transaction, of which every one raises the generation by one: what shims do is no reason to look through the
+   * whole table. Call the result with true when it has been made, false when it has not, undefined when nobody knows.
+   */
+  expectChange(): (made: boolean | undefined) => void {
+    this.#expected += 1;
+    return (made) => {
+      this.#expected -= 1;
+      if (made === undefined) this.#generation = undefined;
+      else if (made && this.#generation !== undefined) this.#generation = (this.#generation + 1) >>> 0;
+    };
   }
 
   addNetwork(network: FilterNetwork): void {
@@ -138,8 +158,8 @@ export class PacketFilter {
     return ordered.length === wanted.length && wanted.every((rule, index) => fulfils(ordered[index] as (typeof ordered)[number], rule));
   }
 
-  /** Messages that make the elements of every set what is wanted. What has other data is replaced. */
-  #corrections(wanted: SetElements): NetlinkMessage[] {
+  /** Messages that make the elements of every set what is wanted. What has other data is replaced; what is `allowed` may stay. */
+  #corrections(wanted: SetElements, allowed: SetElements): NetlinkMessage[] {
     const [missing, extra]: [Map<string, nft.Element[]>, Map<string, nft.Element[]>] = [new Map(), new Map()];
     for (const { name, key, ranges = false } of sets) {
       const found = byText(this.#socket.dump(nft.getElements(this.#table, name)).flatMap(receivedElements).toSorted(byKey));
@@ -147,7 +167,8 @@ export class PacketFilter {
       // Both ends of a range of one field are elements, and mean nothing without each other.
       const replace = ranges && key.length === 1 && [...asked.keys(), ...found.keys()].some((text) => !found.has(text) || !asked.has(text));
       missing.set(name, [...asked].flatMap(([text, element]) => (found.has(text) && !replace ? [] : [element])));
-      extra.set(name, [...found].flatMap(([text, element]) => (asked.has(text) && !replace ? [] : [element])));
+      const kept = byText(allowed.get(name) ?? []);
+      extra.set(name, [...found].flatMap(([text, element]) => ((asked.has(text) || kept.has(text)) && !replace ? [] : [element])));
     }
     return [...this.#deleting(extra), ...this.#adding(missing)];
   }

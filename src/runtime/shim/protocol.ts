@@ -77,7 +77,8 @@ export const replies = {
   /** `error` 0 or an errno. */
   done: { type: 66, fields: { request: 'u32', error: 'u32' } },
   exited: { type: 67, fields: { target: 'string', exitCode: 'u32', signal: 'u32', oomKilled: 'u32', finishedAt: 'string' } },
-  released: { type: 68, fields: {} },
+  /** `refused`: how many optional requests to the packet filter the kernel has refused meanwhile. */
+  released: { type: 68, fields: { refused: 'u32' } },
   /** The container has run out of memory, and goes on. */
   oom: { type: 70, fields: {} },
   /** Running execs: `execIds[i]` has the pid `execPids[i]`. */

@@ -4,7 +4,7 @@ import { systemError } from '../../errors.ts';
 import { encodePlan, encodeSection } from '../plan/encode.ts';
 import type { Operation } from '../plan/operations.ts';
 import { LaunchError } from '../shim.ts';
-import type { Attachment, AttachOptions, ExecProcess, ExecRequest, ExitRecord, NameServer, Shim } from '../shim.ts';
+import type { Attachment, AttachOptions, ExecProcess, ExecRequest, ExitRecord, NameServer, ReleaseOutcome, Shim } from '../shim.ts';
 import { attachClient, attachStream } from './attach.ts';
 import { encodeMessage } from './connection.ts';
 import type { ControlConnection, Reply, ShimEvent } from './connection.ts';
@@ -28,20 +28,20 @@ export interface ShimFacts {
 export class RemoteShim implements Shim {
   readonly shimPid: number;
   readonly startedAt: string;
-  readonly released: Promise<'released' | 'abandoned'>;
+  readonly released: Promise<ReleaseOutcome>;
   readonly execs: Map<string, ExecProcess> = new Map();
   readonly #facts: ShimFacts;
   readonly #connection: ControlConnection;
   readonly #process: RemoteProcess;
   readonly #running = new Map<string, RemoteProcess>();
   readonly #adopted = new Set<string>();
-  readonly #release: (how: 'released' | 'abandoned') => void;
+  readonly #release: (how: ReleaseOutcome) => void;
   #oomListener: (() => void) | undefined;
   /** It may come right behind the answer that the container was started. */
   #oomMissed = false;
 
   constructor(connection: ControlConnection, facts: ShimFacts) {
-    const { promise, resolve } = Promise.withResolvers<'released' | 'abandoned'>();
+    const { promise, resolve } = Promise.withResolvers<ReleaseOutcome>();
     this.shimPid = facts.shimPid;
     this.startedAt = facts.startedAt;
     this.released = promise;
@@ -119,7 +119,7 @@ export class RemoteShim implements Shim {
 
   /** What the shim says on its own. */
   onEvent(event: ShimEvent): void {
-    if (event.kind === 'released') this.#release('released');
+    if (event.kind === 'released') this.#release(event.refused === 0 ? 'released' : 'refused');
     if (event.kind === 'oom') this.#outOfMemory();
     if (event.kind !== 'exited') return;
     const record = exitRecordOf(event);

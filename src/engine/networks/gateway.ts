@@ -1,0 +1,15 @@
+/** Which of a container's endpoints is its way out. */
+import type { Endpoint } from '../../network/network.ts';
+import type { Container } from '../container.ts';
+import type { EngineContext } from '../context.ts';
+import { settingsOf } from './names.ts';
+
+/** Through which endpoint the default route of a family goes: the highest priority, then the first name (Docker 28). */
+export function gatewayEndpoint(context: EngineContext, { record }: Container, family: 'ipv4' | 'ipv6'): Endpoint | undefined {
+  const candidates = record.endpoints.flatMap((endpoint) => {
+    const network = context.networks.get(endpoint.networkId);
+    if (network.internal || (endpoint[family]?.gateway ?? '') === '') return [];
+    return [{ endpoint, name: network.name, priority: settingsOf(record.networks, network)?.GwPriority ?? 0 }];
+  });
+  return candidates.toSorted((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))[0]?.endpoint;
+}

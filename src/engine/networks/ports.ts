@@ -1,0 +1,142 @@
+/** A container's published ports: what was asked for, what it has while it runs, and how the API shows that. */
+import { formatAddress, parseAddress } from '../../network/addresses/ip.ts';
+import { protocolNumbers, type Protocol } from '../../network/filter/elements.ts';
+import { bindFailure, bindingOf, type PortBinding, type PortRange, type PortRequest, type PortTarget, translated } from '../../network/ports.ts';
+import { LaunchError, type ReleaseOutcome } from '../../runtime/shim.ts';
+import { type CaissonError, prefixed } from '../../errors.ts';
+import type { Container, ContainerRecord } from '../container.ts';
+import type { ContainerRegistry } from '../container-registry.ts';
+import { isAlive } from '../container-state.ts';
+import type { EngineContext } from '../context.ts';
+import type { FilteredPorts } from './filter.ts';
+import { gatewayEndpoint } from './gateway.ts';
+
+/** What Docker says before everything that fails while a container is being connected. */
+export const setUpFailed = 'failed to set up container networking';
+
+interface ContainerPort {
+  readonly port: number;
+  readonly protocol: Protocol;
+}
+
+/** `80`, `80/tcp`, `53/UDP`; undefined for what is no port: clients other than the docker command may send anything. */
+function parsePort(text: string): ContainerPort | undefined {
+  const [, digits, name = 'tcp'] = /^(\d{1,5})(?:\/(\w+))?$/.exec(text) ?? [];
+  const [port, protocol] = [Number(digits), name.toLowerCase()];
+  return port > 0 && port <= 65_535 && Object.hasOwn(protocolNumbers, protocol) ? { port, protocol: protocol as Protocol } : undefined;
+}
+
+/** `8080`, `8000-8010`; undefined for `0` and nothing: any. A protocol behind it is not looked at, as with Docker. */
+function parseHostPorts(text: string): PortRange | undefined {
+  const [first = 0, last = first] = (text.split('/', 1)[0] ?? '').split('-', 2).map(Number);
+  return last === 0 ? undefined : { first, last };
+}
+
+/** As the kernel knows it: without zeros and letters that mean the same, an IPv4 address in an IPv6 one as what it is. */
+function hostAddress(text: string): string {
+  const address = parseAddress(text);
+  if (address === undefined) return '';
+  const isMapped = address.family === 6 && address.value >> 32n === 0xffffn;
+  return formatAddress(isMapped ? { family: 4, value: address.value & 0xffff_ffffn } : address);
+}
+
+const exposedPorts = ({ config }: ContainerRecord): [key: string, port: ContainerPort][] =>
+  Object.keys(config.ExposedPorts ?? {}).flatMap((key) => {
+    const port = parsePort(key);
+    return port === undefined ? [] : [[key, port]];
+  });
+
+/** A port is published when it is exposed as well, which the docker command sees to (Docker 28). */
+export function portRequests(record: ContainerRecord): PortRequest[] {
+  const { PortBindings, PublishAllPorts } = record.hostConfig;
+  return exposedPorts(record).flatMap(([key, { port, protocol }]) => {
+    const asked = PortBindings?.[key] ?? [];
+    const bindings = asked.length === 0 && PublishAllPorts === true ? [{}] : asked;
+    return bindings.map(({ HostIp = '', HostPort = '' }: { HostIp?: string; HostPort?: string }) => ({
+      protocol, containerPort: port, hostIp: hostAddress(HostIp), hostPorts: parseHostPorts(HostPort),
+    }));
+  });
+}
+
+/** Its ports on its present endpoints: those that its default routes go through answer for them. Throws in Docker's words, and then it has none. */
+export function reservePorts(context: EngineContext, container: Container): PortBinding[] {
+  const requests = portRequests(container.record);
+  if (requests.length === 0) return [];
+  const reserved: PortBinding[] = [];
+  try {
+    for (const target of portTargets(context, container)) reserved.push(...context.ports.reserve(requests, target));
+    return reserved;
+  } catch (error) {
+    context.ports.release(reserved);
+    throw error;
+  }
+}
+
+function portTargets(context: EngineContext, container: Container): PortTarget[] {
+  const gateways = { ipv4: gatewayEndpoint(context, container, 'ipv4'), ipv6: gatewayEndpoint(context, container, 'ipv6') };
+  return container.record.endpoints.flatMap((endpoint) => {
+    // Without a way out for IPv6 the one for IPv4 answers for both.
+    const families = { ipv4: endpoint === gateways.ipv4, ipv6: endpoint === (gateways.ipv6 ?? gateways.ipv4) };
+    if (!families.ipv4 && !families.ipv6) return [];
+    const bindAddress = context.networks.get(endpoint.networkId).options['com.docker.network.bridge.host_binding_ipv4'] ?? '';
+    return [{
+      containerName: container.record.name, endpointId: endpoint.id, ipv4: endpoint.ipv4?.address, ipv6: endpoint.ipv6?.address, families,
+      defaultHostIp: hostAddress(bindAddress) || '0.0.0.0',
+    }];
+  });
+}
+
+/** Runs what publishes the ports of the container, which the packet filter is not to take for somebody else's doing. */
+export async function expectPublished<Result>({ networkFilter }: EngineContext, { record }: Container, action: () => Promise<Result>): Promise<Result> {
+  if (translated(record.ports).length === 0) return action();
+  const settle = networkFilter.expectChange();
+  try {
+    const result = await action();
+    settle(true);
+    return result;
+  } catch (error) {
+    settle(undefined);
+    throw error;
+  }
+}
+
+/** The container has ended, and its shim has taken the ports back. */
+export function expectUnpublished({ networkFilter }: EngineContext, { record }: Container, how: ReleaseOutcome): void {
+  if (translated(record.ports).length > 0) networkFilter.expectChange()(how === 'released' ? true : undefined);
+}
+
+/** The ports of all containers, as the packet filter has to have them. */
+export function filteredPorts(registry: ContainerRegistry): FilteredPorts {
+  const [alive, others] = [true, false].map((wanted) => registry.all().filter(({ state }) => isAlive(state) === wanted));
+  const portsOf = (containers: readonly Container[] = []) => containers.flatMap(({ record }) => translated(record.ports));
+  return { ports: portsOf(alive), unsettled: portsOf(others) };
+}
+
+/** A start that failed because somebody has taken a port in the meantime; undefined for any other failure. */
+export function portFailure({ record }: Container, error: unknown): CaissonError | undefined {
+  if (!(error instanceof LaunchError) || error.operation?.name !== 'bindPort') return undefined;
+  const { operation, failure } = error;
+  const binding = bindingOf(record.ports, operation);
+  if (binding === undefined) return undefined;
+  return prefixed(setUpFailed, () => bindFailure(binding, failure.errno, { containerName: record.name }));
+}
+
+/** `NetworkSettings.Ports` of inspect: what is exposed, and what of it is published. Empty unless it runs on a network with a way out. */
+export function shownPorts(context: EngineContext, container: Container): Record<string, { HostIp: string; HostPort: string }[] | null> {
+  const { record } = container;
+  const hasWayOut = (['ipv4', 'ipv6'] as const).some((family) => gatewayEndpoint(context, container, family) !== undefined);
+  if (!isAlive(record.state) || !hasWayOut) return {};
+  const bindings = Map.groupBy(record.ports, ({ containerPort, protocol }) => `${containerPort}/${protocol}`);
+  const keys = new Set([...exposedPorts(record).map(([, { port, protocol }]) => `${port}/${protocol}`), ...bindings.keys()]);
+  return Object.fromEntries([...keys].toSorted().map((key) =>
+    [key, bindings.get(key)?.map(({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: String(hostPort) })) ?? null]));
+}
+
+/** `Ports` of `GET /containers/json`. */
+export function listedPorts(context: EngineContext, container: Container): object[] {
+  return Object.entries(shownPorts(context, container)).flatMap(([key, bindings]) => {
+    const { port, protocol } = parsePort(key) as ContainerPort;
+    if (bindings === null) return [{ PrivatePort: port, Type: protocol }];
+    return bindings.map(({ HostIp, HostPort }) => ({ IP: HostIp, PrivatePort: port, PublicPort: Number(HostPort), Type: protocol }));
+  });
+}
