@@ -11,7 +11,8 @@ export type ErrorClass =
   | 'not-modified'
   | 'not-implemented'
   | 'unavailable'
-  | 'system';
+  | 'system'
+  | 'resource-exhausted';
 
 /** What is known about an error beside its sentence. */
 export interface ErrorFacts {

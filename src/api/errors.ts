@@ -13,6 +13,7 @@ const statusOf: Readonly<Record<ErrorClass, number>> = {
   'not-implemented': 501,
   unavailable: 503,
   system: 500,
+  'resource-exhausted': 429,
 };
 
 export interface ErrorAnswer {

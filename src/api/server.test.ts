@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { CreateRequest } from '../engine/docker-types.ts';
-import { notModified, systemError } from '../errors.ts';
+import { notFound, notModified, systemError } from '../errors.ts';
+import type { ProgressRecord, PullRequest } from '../images/service.ts';
 import type { ApiServer } from './server.ts';
 import type { Logger } from '../engine/logger.ts';
 import { createApiServer } from './server.ts';
@@ -285,10 +286,21 @@ test('an upload that is cut off fails its reader', async () => {
   });
 });
 
-test('a pull says what to do instead', async () => {
-  const answer = await ask(socket, 'POST', '/images/create?fromImage=alpine&tag=latest');
-  expect(answer.status).toBe(404);
-  expect(message(answer.body)).toContain('docker load');
+test('a pull that fails at once is an answer; one that has begun tells it in its stream', async () => {
+  async function* pull({ reference }: PullRequest): AsyncGenerator<ProgressRecord> {
+    if (reference.tag === 'late') yield { status: 'Pulling from library/alpine', id: 'late' };
+    throw notFound('manifest unknown');
+  }
+  await withEngine({ service: { pull } }, async (path) => {
+    const early = await ask(path, 'POST', '/images/create?fromImage=alpine&tag=early');
+    expect([early.status, message(early.body)]).toEqual([404, 'manifest unknown']);
+    const late = await ask(path, 'POST', '/images/create?fromImage=alpine&tag=late');
+    expect(late.status).toBe(200);
+    expect(late.body.trim().split('\r\n').map((line) => JSON.parse(line) as object)).toEqual([
+      { status: 'Pulling from library/alpine', id: 'late' },
+      { errorDetail: { message: 'manifest unknown' }, error: 'manifest unknown' },
+    ]);
+  });
 });
 
 test('pipelined requests are answered in turn, however the bytes are cut', async () => {

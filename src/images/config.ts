@@ -81,3 +81,8 @@ export function hostArchitecture(): string {
   const names: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64', ia32: '386' };
   return names[process.arch] ?? process.arch;
 }
+
+/** This machine's, without a variant. */
+export function hostPlatform(): Platform {
+  return { os: 'linux', architecture: hostArchitecture(), variant: '' };
+}

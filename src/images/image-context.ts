@@ -1,9 +1,12 @@
 /** What the operations on images share, and how they tell what they have done. */
 import type { Digest } from '../storage/digest.ts';
 import type { StorageDriver } from '../storage/driver.ts';
+import type { BlobDownloads } from './blob-downloads.ts';
 import type { ImageTable } from './image-table.ts';
+import type { LayerBlobTable } from './layer-blob-table.ts';
 import type { LayerKeeper } from './layer-keeper.ts';
-import { familiar, type Reference } from './reference.ts';
+import { familiar, familiarName, type Reference } from './reference.ts';
+import type { Registries } from './registry/registries.ts';
 import type { ImageAction, ImageConfigJson, ImageListener } from './service.ts';
 
 export interface ImageContext {
@@ -13,6 +16,11 @@ export interface ImageContext {
   readonly listener: ImageListener;
   /** Where archives are put aside. */
   readonly temporaryRoot: string;
+  readonly registries: Registries;
+  readonly downloads: BlobDownloads;
+  readonly layerBlobs: LayerBlobTable;
+  /** Layers that are being unpacked right now, by chain id: whoever wants the same one waits. */
+  readonly unpacking: Map<Digest, Promise<unknown>>;
 }
 
 /** Now, in RFC 3339 with microseconds: images made one after the other are in order. */
@@ -49,4 +57,11 @@ export function nameImage({ images }: ImageContext, reference: Reference, id: Di
 
 export function tellTag(context: ImageContext, reference: Reference, id: Digest): void {
   tell(context, 'tag', id, familiar(reference));
+}
+
+/** Tells of a pull or push: its subject is a reference. */
+export function tellTransfer(context: ImageContext, action: 'pull' | 'push', reference: Reference): void {
+  const image = context.images.byReference(reference.digest === undefined ? reference : { ...reference, tag: undefined });
+  const labels = image && (context.images.get(image)?.config.config?.['Labels'] as Record<string, string> | null | undefined);
+  context.listener(action, familiar(reference), { ...labels, name: familiarName(reference.name) });
 }

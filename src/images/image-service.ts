@@ -5,16 +5,21 @@ import type { Digest } from '../storage/digest.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { removeTree } from '../storage/remove.ts';
 import type { Database } from '../store/database.ts';
+import { BlobDownloads } from './blob-downloads.ts';
 import { commitImage } from './commit.ts';
 import { platformOf } from './config.ts';
 import { findImage, findNamed } from './find-image.ts';
 import { type ImageContext, nameImage, tell, tellTag } from './image-context.ts';
 import { type ImageRecord, ImageTable } from './image-table.ts';
 import { importImage } from './import.ts';
+import { LayerBlobTable } from './layer-blob-table.ts';
 import { LayerKeeper } from './layer-keeper.ts';
 import { load } from './load.ts';
 import { formatPlatform, type Platform, platformMatches } from './platform.ts';
+import { pull } from './pull.ts';
 import { familiar, nameForNewImage, type Reference } from './reference.ts';
+import { defaultRegistrySettings, type RegistrySettings } from './registry/endpoints.ts';
+import { Registries } from './registry/registries.ts';
 import { removeImage } from './remove.ts';
 import { type ImageToSave, save } from './save.ts';
 import type { Image, ImageListener, ImageService } from './service.ts';
@@ -27,6 +32,7 @@ export interface ImageServiceParts {
   readonly layersInUse: () => Iterable<Digest>;
   /** Told of what happens to images, after it has. */
   readonly listener?: ImageListener;
+  readonly registries?: RegistrySettings;
 }
 
 /** What an earlier run left half-done is removed in the background. */
@@ -42,12 +48,13 @@ export function createImageService(parts: ImageServiceParts): ImageService {
     save: (names, platform) => saving(context, imagesToSave(images, names, platform)),
     import: (tar, request) => importImage(context, tar, request),
     commit: (request) => commitImage(context, request),
+    pull: (request) => pull(context, request),
     tag: (name, repo, tag) => tagImage(context, name, repo, tag),
     remove: async (name, options, usedBy) => removeImage(context, findImage(images, name).id, name, options, usedBy),
   };
 }
 
-function createContext({ dataRoot, database, storage, layersInUse, listener }: ImageServiceParts): ImageContext {
+function createContext({ dataRoot, database, storage, layersInUse, listener, registries }: ImageServiceParts): ImageContext {
   const images = new ImageTable(database);
   const topLayers = () => [...images.all()].flatMap((image) => image.topLayer ?? []);
   const temporaryRoot = `${dataRoot}/tmp`;
@@ -58,13 +65,19 @@ function createContext({ dataRoot, database, storage, layersInUse, listener }: I
     keeper: new LayerKeeper(storage, () => [...topLayers(), ...layersInUse()]),
     listener: listener ?? (() => undefined),
     temporaryRoot,
+    registries: new Registries(registries ?? defaultRegistrySettings),
+    downloads: new BlobDownloads(`${dataRoot}/downloads`),
+    layerBlobs: new LayerBlobTable(database),
+    unpacking: new Map(),
   };
 }
 
 /** What a load that was interrupted put aside, and layers that never came to belong to an image. */
-async function recover({ temporaryRoot, keeper }: ImageContext): Promise<void> {
+async function recover({ temporaryRoot, keeper, downloads, layerBlobs }: ImageContext): Promise<void> {
+  downloads.sweep();
   const spools = readdirSync(temporaryRoot).filter((name) => name.startsWith('load-'));
   await keeper.sweep();
+  layerBlobs.sweep();
   for (const name of spools) await removeTree(`${temporaryRoot}/${name}`);
 }
 

@@ -4,7 +4,7 @@ import { type Digest, sha256 } from '../storage/digest.ts';
 import { decompress } from '../storage/tar/compression.ts';
 import { version } from '../version.ts';
 import { applyChanges } from './changes.ts';
-import { hostArchitecture, parseConfig } from './config.ts';
+import { hostPlatform, parseConfig } from './config.ts';
 import { addImage, type ImageContext, tell, tellTag, timestamp } from './image-context.ts';
 import { parsePlatform } from './platform.ts';
 import { nameForNewImage } from './reference.ts';
@@ -53,8 +53,7 @@ export async function importImage(
 }
 
 function platformOf(text: string): { architecture: string; os: string; variant?: string } {
-  const host = { os: 'linux', architecture: hostArchitecture(), variant: '' };
-  const { os, architecture, variant } = text === '' ? host : parsePlatform(text, host);
+  const { os, architecture, variant } = text === '' ? hostPlatform() : parsePlatform(text, hostPlatform());
   if (os !== 'linux') throw invalidParameter('operating system is not supported', { object: text });
   return { architecture, os, ...(variant === '' ? {} : { variant }) };
 }

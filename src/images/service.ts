@@ -5,6 +5,8 @@
 import type { Digest } from '../storage/driver.ts';
 import type { PackOptions } from '../storage/pack.ts';
 import type { Platform } from './platform.ts';
+import type { Reference } from './reference.ts';
+import type { Credentials } from './registry/credentials.ts';
 
 /** An image as stored: `config` is the parsed configuration, whose JSON bytes hash to `id`. */
 export interface Image {
@@ -52,10 +54,13 @@ export interface RemovedImage {
   readonly Deleted?: string;
 }
 
-export type ImageAction = 'create' | 'delete' | 'import' | 'load' | 'save' | 'tag' | 'untag';
+export type ImageAction = 'create' | 'delete' | 'import' | 'load' | 'pull' | 'push' | 'save' | 'tag' | 'untag';
 
-/** Told of what has happened to an image; `attributes` are its labels and, as `name`, its id or the tag concerned. */
-export type ImageListener = (action: ImageAction, id: Digest, attributes: Readonly<Record<string, string>>) => void;
+/**
+ * Told of what has happened to an image; `attributes` are its labels and, as `name`, its id or the tag concerned. Of a pull or
+ * push, `id` is the reference and `name` the repository.
+ */
+export type ImageListener = (action: ImageAction, id: string, attributes: Readonly<Record<string, string>>) => void;
 
 export interface ImportRequest {
   /** Empty for an image without a name. */
@@ -87,6 +92,17 @@ export interface CommitRequest {
   readonly tag: string;
 }
 
+/** `docker pull`. */
+export interface PullRequest {
+  /** With neither tag nor digest: every tag of the repository. */
+  readonly reference: Reference;
+  /** Which image of an index; undefined: this machine's. */
+  readonly platform: Platform | undefined;
+  readonly credentials: Credentials;
+  /** Ends the pull when aborted. */
+  readonly signal: AbortSignal;
+}
+
 export interface RemoveOptions {
   readonly force: boolean;
   /** Remove parents, too, that have no name and no other child. */
@@ -116,6 +132,8 @@ export interface ImageService {
   import(tar: AsyncIterable<Uint8Array>, request: ImportRequest): Promise<Digest>;
   /** `docker commit`. Throws before anything is read when the name is none. */
   commit(request: CommitRequest): Promise<{ id: Digest; reference: string }>;
+  /** Throws what can be refused before the first record is yielded; what comes later is thrown by the stream, too. */
+  pull(request: PullRequest): AsyncIterable<ProgressRecord>;
   tag(nameOrId: string, repo: string, tag: string): void;
   /** `docker rmi`. */
   remove(nameOrId: string, options: RemoveOptions, usedBy: UsedBy): Promise<RemovedImage[]>;

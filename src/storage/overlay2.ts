@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto';
 import { chownSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { invalidParameter, notFound, systemError } from '../errors.ts';
 import type { Database } from '../store/database.ts';
-import { chainIdOf } from './digest.ts';
+import { chainIdOf, DiffIdMismatch } from './digest.ts';
 import type { ImplicitDirectory } from './directories.ts';
 import type { Digest, LayerInfo, RootDescription, StorageDriver } from './driver.ts';
 import { makeInitLayer } from './init-layer.ts';
@@ -76,9 +76,7 @@ export class Overlay2Driver implements StorageDriver {
       const lowers = chain.map((layer) => this.#parts(layer).diff);
       const unpacked = await unpackLayer(temporary, tar, (path) => implicitDirectory(lowers, path));
       if (diffId && unpacked.diffId !== diffId) {
-        throw invalidParameter(`invalid diffID for layer ${chain.length}: expected "${diffId}", got "${unpacked.diffId}"`, {
-          object: diffId,
-        });
+        throw new DiffIdMismatch(chain.length, diffId, unpacked.diffId);
       }
       return this.#adopt(temporary, { ...unpacked, parent, chainId: chainIdOf(parent, unpacked.diffId) });
     } finally {

@@ -52,4 +52,15 @@ export const migrations: readonly string[] = [
     record TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- Which blobs registries have of a layer: what was pulled from or pushed to a repository needs no upload, or can be mounted.
+  CREATE TABLE layer_blobs (
+    diff_id TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    media_type TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    PRIMARY KEY (diff_id, digest, repository)
+  ) STRICT;
+  `,
 ];

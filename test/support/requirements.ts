@@ -48,6 +48,8 @@ const CHECKS = {
   root: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
   engine: () => (underTest === undefined ? 'needs a dockerd to judge' : undefined),
   'docker-cli': () => (dockerCommands().length > 0 ? undefined : 'needs the docker command'),
+  'docker-registry': () => (Bun.which('docker-registry') === null ? 'needs docker-registry' : undefined),
+  skopeo: () => (Bun.which('skopeo') === null ? 'needs skopeo' : undefined),
   overlay: () => (readFileSync('/proc/filesystems', 'utf8').includes('overlay') ? undefined : 'needs overlayfs in the kernel'),
   'cgroup-v1': () => (/ cgroup .*\bmemory\b/.test(cgroupTypes()) ? undefined : 'needs cgroup version 1'),
   'cgroup-v2': () => (existsSync('/sys/fs/cgroup/cgroup.controllers') ? undefined : 'needs a unified cgroup version 2 hierarchy'),

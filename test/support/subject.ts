@@ -16,6 +16,8 @@ export class Subject {
   readonly #options: EngineOptions;
   #engine: RunningEngine | undefined;
   #client: Client | undefined;
+  /** Ends what runs beside the engine, in its namespaces. */
+  readonly companions: (() => Promise<void>)[] = [];
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -81,7 +83,12 @@ export class Subject {
     await this.api.json('POST', '/networks/prune');
   }
 
+  async endCompanions(): Promise<void> {
+    await Promise.all(this.companions.splice(0).map((end) => end()));
+  }
+
   async end(): Promise<void> {
+    await this.endCompanions();
     const engine = this.#engine;
     if (engine === undefined) return;
     // A dockerd that ends waits for containers that ignore SIGTERM.
@@ -111,6 +118,7 @@ export function useEngine(options: EngineOptions = {}, ...needs: readonly Requir
 export function leavesNothingBehind(subject: Subject, ...needs: readonly Requirement[]): void {
   requires('engine', 'root', 'docker-cli', 'overlay', 'cgroups', 'caisson', ...needs)('leaves nothing behind', async () => {
     await subject.clear();
+    await subject.endCompanions();
     expect(await subject.engine.endDaemon('SIGTERM')).toBe(0);
     expect(await leftovers(subject.engine)).toEqual([]);
   });
