@@ -31,6 +31,7 @@
   X(setsid) \
   X(session_keyring) \
   X(bind_port) \
+  X(release_port) \
   X(open_root) \
   X(mount_in) \
   X(mask_paths) \
@@ -81,6 +82,7 @@ enum {
   OP_setsid = 26,
   OP_session_keyring = 27,
   OP_bind_port = 29,
+  OP_release_port = 45,
   OP_open_root = 30,
   OP_mount_in = 31,
   OP_mask_paths = 32,
@@ -406,9 +408,27 @@ struct op_bind_port {
   uint32_t protocol;
   struct bytes address;
   uint32_t port;
+  struct bytes relay_address;
+  uint32_t relay_port;
 };
 
 static inline bool decode_op_bind_port(struct reader *r, struct op_bind_port *v)
+{
+  return take_u32(r, &v->protocol)
+      && take_bytes(r, &v->address)
+      && take_u32(r, &v->port)
+      && take_bytes(r, &v->relay_address)
+      && take_u32(r, &v->relay_port)
+      && r->at == r->end;
+}
+
+struct op_release_port {
+  uint32_t protocol;
+  struct bytes address;
+  uint32_t port;
+};
+
+static inline bool decode_op_release_port(struct reader *r, struct op_release_port *v)
 {
   return take_u32(r, &v->protocol)
       && take_bytes(r, &v->address)

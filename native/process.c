@@ -56,8 +56,7 @@ static struct process *process_new(const struct process_request *request)
 
 /* ---- the new process -------------------------------------------------------------------------------------------------- */
 
-/* Closes every descriptor from 3 on but these. `keep` is sorted here; -1 entries are skipped. */
-static void close_all_but(int *keep, size_t count)
+void close_all_but(int *keep, size_t count)
 {
   for (size_t i = 1; i < count; i++)
     for (size_t k = i; k > 0 && keep[k - 1] > keep[k]; k--) {

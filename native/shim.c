@@ -29,6 +29,20 @@ void source_close(struct source *source)
   close_fd(&source->fd);
 }
 
+int watch_anew(void)
+{
+  close_fd(&epoll_fd);
+  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd < 0)
+    _exit(1);
+  return epoll_fd;
+}
+
+bool watch_wait(struct epoll_event *event, int timeout)
+{
+  return epoll_wait(epoll_fd, event, 1, timeout) == 1;
+}
+
 static struct runner releasing;
 
 void shim_release(void)
@@ -104,6 +118,9 @@ static int next_timeout(void)
   uint64_t next = clients < drains ? clients : drains, names = names_timers(now);
   if (names < next)
     next = names;
+  uint64_t ports = port_timers(now);
+  if (ports < next)
+    next = ports;
   if (buffers_used && now + 1000 < next)
     next = now + 1000;
   if (next == UINT64_MAX)
@@ -134,11 +151,11 @@ static _Noreturn void loop(void)
       break;
     }
     /* One event at a time: handling one may close the source of another, which then is no longer reported. */
-    int count = epoll_wait(epoll_fd, &event, 1, timeout);
-    if (count == 0 && timeout >= 1000)
-      trim();
-    if (count != 1)
+    if (!watch_wait(&event, timeout)) {
+      if (timeout >= 1000)
+        trim();
       continue;
+    }
     struct source *source = event.data.ptr;
     buffers_used = true;
     source->ready(source, event.events);

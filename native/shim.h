@@ -17,6 +17,10 @@ struct source {
 #define WATCH_HANGUP EPOLLERR
 void watch(struct source *source, uint32_t events);
 void source_close(struct source *source);
+/* In a process that has been forked off: nothing is registered any more, and its parent's registrations stay. The descriptor that it needs. */
+int watch_anew(void);
+/* One of those that are ready; false when `timeout` (milliseconds, -1 for none) has passed, or a signal came. */
+bool watch_wait(struct epoll_event *event, int timeout);
 
 #define MAX_PROCESSES 129 /* the container and its execs */
 #define MAX_CONNECTIONS 256
@@ -171,8 +175,13 @@ struct process *process_find(const char *id);
 /* Output may be read, or has to stop; called whenever what decides this has changed. */
 void process_update(struct process *process);
 void process_kill(struct process *process);
+/* Closes every descriptor from 3 on but these. `keep` is sorted here; -1 entries are skipped. */
+void close_all_but(int *keep, size_t count);
 /* Ends what waits for a time: drains, announced attachments that never came. Returns the next such time, or UINT64_MAX. */
 uint64_t process_timers(uint64_t now);
+
+/* op_port.c: looks at ports again whose relay has failed; as process_timers. */
+uint64_t port_timers(uint64_t now);
 
 /* relay.c */
 void relay_begin(struct process *process, const int *fds, size_t count, bool terminal);

@@ -229,10 +229,21 @@ export function bindFailure(
 /** The address that a published port leads to is of the other family: nf_tables does not translate between them. */
 export const isRelayed = ({ hostIp, address }: Pick<PortBinding, 'hostIp' | 'address'>): boolean => isV6(hostIp) !== isV6(address);
 
+/** Some connections to it have to be relayed: where it is not translated, and from `::1`, which no packet leaves the host with. */
+const needsRelay = (binding: PortBinding): boolean =>
+  binding.protocol !== 'sctp' && (isRelayed(binding) || binding.hostIp === anyAddress[6] || binding.hostIp === '::1');
+
 /** Operations for the section `prepare` by which the shim holds the ports, one for each of `bindings`, in their order. */
-export const bindOperations = (bindings: readonly Pick<PortBinding, 'protocol' | 'hostIp' | 'hostPort'>[]): Operation[] =>
+export const bindOperations = (bindings: readonly PortBinding[]): Operation[] =>
+  bindings.map((binding) => ({
+    name: 'bindPort', reason: 'nobody else may have the published port', protocol: protocolNumbers[binding.protocol], address: addressBytes(binding.hostIp),
+    port: binding.hostPort, ...(needsRelay(binding) ? { relayAddress: addressBytes(binding.address), relayPort: binding.containerPort } : { relayAddress: new Uint8Array(), relayPort: 0 }),
+  }));
+
+/** And those by which it gives them back before the container ends. */
+export const releaseOperations = (bindings: readonly PortBinding[]): Operation[] =>
   bindings.map(({ protocol, hostIp, hostPort }) => ({
-    name: 'bindPort', reason: 'nobody else may have the published port', protocol: protocolNumbers[protocol], address: addressBytes(hostIp), port: hostPort,
+    name: 'releasePort', reason: 'another network is the way out now', protocol: protocolNumbers[protocol], address: addressBytes(hostIp), port: hostPort,
   }));
 
 /** The binding that one of those operations is for. */

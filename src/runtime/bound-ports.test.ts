@@ -19,7 +19,7 @@ let sandbox: Sandbox;
 let launcher: Launcher;
 let number = 0;
 
-const bindPort = (protocol: number, address: Uint8Array, port: number): Operation => ({ name: 'bindPort', reason: 'test', protocol, address, port });
+const bindPort = (protocol: number, address: Uint8Array, port: number): Operation => ({ name: 'bindPort', reason: 'test', protocol, address, port, relayAddress: new Uint8Array(), relayPort: 0 });
 
 const launch = async (...prepare: readonly Operation[]) => {
   number += 1;

@@ -54,6 +54,34 @@ it('is reached from outside and from every address of the host, under the addres
   }
 });
 
+it('is reached by IPv6, and by ::1, whatever addresses the container has', async () => {
+  await subject.output('network', 'create', '--ipv6', 'double');
+  await run('four', '-p', '8180:80', '-p', '8180:80/udp', '-p', '[::1]:8181:80');
+  await run('six', '--network', 'double', '-p', '8182:80', '-p', '8182:80/udp');
+  for (const protocol of ['tcp', 'udp'] as const) {
+    expect(await asked(outside, hostAddress6, 8180, protocol)).toBe(`four: ${await gateway('four')}`);
+    expect(await lab.host.ask('::1', 8180, protocol)).toBe(`four: ${await gateway('four')}`);
+    expect(await asked(outside, hostAddress6, 8182, protocol)).toBe('six: 2001:db8::2');
+    expect(await lab.host.ask('::1', 8182, protocol)).toMatch(/^six: f[cd]/);
+  }
+  expect(await lab.host.ask('::1', 8181)).toMatch(/^four: /);
+  expect(await outside.ask(hostAddress6, 8181)).toBeUndefined();
+  await subject.output('rm', '-f', 'four', 'six');
+  await subject.output('network', 'rm', 'double');
+});
+
+it('relays as much as there is, both ways, and the end of it', async () => {
+  const size = 20_000_000;
+  // Says how much it was sent when that has ended, and sends as much.
+  const answering = `wc -c; head -c ${size} /dev/zero`;
+  await subject.output('run', '-d', '--name', 'bulk', '-p', '8185:80', 'busybox', 'tcpsvd', '0.0.0.0', '80', 'sh', '-c', answering);
+  const exchange = (port: number, address = '::1') => lab.host.do(`$0 head -c ${size} /dev/zero | $0 nc ${address} ${port} | (read n; echo $n $($0 wc -c))`);
+  while (!(await exchange(8185, '127.0.0.1')).startsWith(String(size))) await Bun.sleep(20);
+  const copies = await Promise.all([1, 2, 3].map(() => exchange(8185)));
+  expect(copies).toEqual(copies.map(() => `${size} ${size}`));
+  await subject.output('rm', '-f', 'bulk');
+});
+
 it('is shown by inspect, ps and port, and of what has ended no more', async () => {
   await run('shown', '-p', '8090:80', '-p', '127.0.0.1:81:81', '-p', '90-91:190-191/udp', '-p', '5:80', '--expose', '70');
   expect(Object.entries(await ports('shown'))).toEqual([
@@ -183,6 +211,7 @@ caisson('keeps its ports, and nobody else has them, when the daemon is killed', 
   await asked(outside, hostAddress, 8160);
   await subject.engine.endDaemon('SIGKILL');
   expect(await outside.ask(hostAddress, 8160)).toBe('kept: 192.0.2.2');
+  expect(await lab.host.ask('::1', 8160)).toMatch(/^kept: /);
   await subject.engine.startDaemon();
   expect(await ports('kept')).toEqual(before);
   expect(await refused('other', '-p', '8160:80')).toContain('Bind for 0.0.0.0:8160 failed: port is already allocated');

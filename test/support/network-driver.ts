@@ -84,7 +84,7 @@ function watched(filter: PacketFilter, state: FilterState): Promise<unknown> {
 async function launch(filter: PacketFilter, directory: string, ports: readonly PublishedPort[]): Promise<number> {
   const operation = (messages: readonly NetlinkMessage[], reason: string): Operation =>
     ({ name: 'netlink', reason, family: netlinkFamily.netfilter, messages: encodeNetlink(messages), links: [], linkOffsets: [], pidOffset: 0, optional: 0 });
-  const bindings = ports.map(({ protocol, hostPort, port }) => ({ protocol, hostPort, containerPort: port, hostIp: '0.0.0.0' }));
+  const bindings = ports.map(({ protocol, hostPort, port }) => ({ protocol, hostPort, containerPort: port, hostIp: '0.0.0.0', address: '0.0.0.0', endpointId: '' }));
   const sandbox = makeSandbox(directory);
   const launcher = createLauncher({ helperPath, execRoot: sandbox.execRoot });
   const plan = containerPlan(sandbox.root, {

@@ -115,9 +115,12 @@ export const operations = {
 
   /**
    * Binds a socket of `protocol` (IPPROTO_*) to an address of the host (4 bytes, or 16 for IPv6 alone) and a port, in prepare; the shim keeps it
-   * until it has executed `release`, so that nobody else takes the port. EADDRINUSE when somebody has. Nothing is ever received by it.
+   * until it has executed `release`, so that nobody else takes the port. EADDRINUSE when somebody has. What the packet filter does not lead
+   * away is relayed to `relayPort` of `relayAddress` (4 or 16 bytes; of IPv6 addresses alone), or, when that is empty, refused.
    */
-  bindPort: { code: 29, fields: { protocol: 'u32', address: 'bytes', port: 'u32' } },
+  bindPort: { code: 29, fields: { protocol: 'u32', address: 'bytes', port: 'u32', relayAddress: 'bytes', relayPort: 'u32' } },
+  /** Gives such a port back before the container's end. One that is not bound is right. */
+  releasePort: { code: 45, fields: { protocol: 'u32', address: 'bytes', port: 'u32' } },
 
   // ---- the container's root (init section); targets are resolved with openat2(RESOLVE_IN_ROOT) ----------------------
   /** Opens the root directory. `bind` first clones the mount over itself, so that pivot_root has a mount of its own. */
