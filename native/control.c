@@ -365,20 +365,9 @@ static void message_dispatch(struct connection *c, uint32_t type)
     } else if (type == REQUEST_CONTROL) {
       c->kind = CONNECTION_CONTROL;
       send_hello(c);
-    } else if (type == REQUEST_NAMES) {
-      c->kind = CONNECTION_NAMES;
-      names_serve(c);
     } else {
       connection_close(c);
     }
-    return;
-  }
-  if (c->kind == CONNECTION_NAMES) {
-    struct request_answer answer;
-    if (type == REQUEST_ANSWER && decode_request_answer(&r, &answer))
-      names_answer(&answer);
-    else
-      connection_close(c);
     return;
   }
   switch (type) {
@@ -397,7 +386,6 @@ static void message_dispatch(struct connection *c, uint32_t type)
 
 void connection_close(struct connection *c)
 {
-  bool answers_names = c->kind == CONNECTION_NAMES;
   source_close(&c->source);
   close_fd(&c->passed);
   pages_free(c->message, c->message_size);
@@ -411,14 +399,12 @@ void connection_close(struct connection *c)
   }
   memset(c, 0, sizeof *c);
   c->source.fd = c->passed = -1;
-  if (answers_names)
-    names_forsaken(c);
 }
 
 void control_close(void)
 {
   for (int i = 0; i < connection_count; i++)
-    if (connections[i].kind == CONNECTION_CONTROL || connections[i].kind == CONNECTION_NAMES)
+    if (connections[i].kind == CONNECTION_CONTROL)
       connection_close(&connections[i]);
 }
 
@@ -461,8 +447,7 @@ static ssize_t receive(struct connection *c, void *out, size_t size)
 static void message_ready(struct source *source, uint32_t events)
 {
   struct connection *c = (struct connection *)source;
-  if ((events & EPOLLOUT) != 0)
-    names_flush();
+  (void)events;
   if (c->message == NULL) {
     ssize_t n = receive(c, c->header + c->have, sizeof c->header - c->have);
     if (n < 0)

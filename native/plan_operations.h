@@ -116,6 +116,12 @@ enum {
   MOUNT_IN_COPY_TARGET_MODE = 8,
 };
 
+enum {
+  NAMES_NDOTS_SET = 1,
+  NAMES_OUTSIDE = 2,
+  NAMES_LAST = 4,
+};
+
 struct op_mkdir {
   const char *path;
   uint32_t mode;
@@ -374,6 +380,12 @@ struct op_name_service {
   struct bytes address;
   struct bytes messages;
   struct u32s port_offsets;
+  struct strings tables;
+  struct strings link_names;
+  struct strings link_targets;
+  struct u32s link_tables;
+  struct bytes servers;
+  uint32_t flags;
 };
 
 static inline bool decode_op_name_service(struct reader *r, struct op_name_service *v)
@@ -381,6 +393,12 @@ static inline bool decode_op_name_service(struct reader *r, struct op_name_servi
   return take_bytes(r, &v->address)
       && take_bytes(r, &v->messages)
       && take_u32s(r, &v->port_offsets)
+      && take_strings(r, &v->tables)
+      && take_strings(r, &v->link_names)
+      && take_strings(r, &v->link_targets)
+      && take_u32s(r, &v->link_tables)
+      && take_bytes(r, &v->servers)
+      && take_u32(r, &v->flags)
       && r->at == r->end;
 }
 

@@ -24,13 +24,8 @@
  *   (a daemon that was restarted)
  *   connect, `control`           ────────────────────► `hello` {pid, execs}, `exited` for what it has missed
  *
- *   (a container with a name service; after a restart again)
- *   connect, `names`             ────────────────────► from here on its queries are read
- *                                ◄──────────────────── `query` {token}
- *   `answer` {token}             ────────────────────► to whoever asked
- *
  * Every message is `u32 bytes of the body, u32 type`, then the fields (see plan/codec.ts). A connection to the listener
- * begins with `attach`, `control` or `names`. An `attach` may come with the descriptor of a client's own connection (SCM_RIGHTS), which then takes
+ * begins with `attach` or `control`. An `attach` may come with the descriptor of a client's own connection (SCM_RIGHTS), which then takes
  * the place of the one that brought it. After `attach` it is raw: towards the shim, stdin; from the shim, output: frames of
  * `u8 stream, 0, 0, 0, u32 length (big-endian)` without a terminal, plain bytes with one. The output of a process is read
  * only after the `expected` attachments are there, so that they lose no byte.
@@ -46,8 +41,6 @@ enum {
   REQUEST_OPERATE = 7,
   REQUEST_ATTACH = 16,
   REQUEST_CONTROL = 17,
-  REQUEST_NAMES = 18,
-  REQUEST_ANSWER = 19,
 };
 
 enum {
@@ -58,7 +51,6 @@ enum {
   REPLY_RELEASED = 68,
   REPLY_OOM = 70,
   REPLY_HELLO = 69,
-  REPLY_QUERY = 71,
 };
 
 enum {
@@ -101,6 +93,9 @@ enum {
   LIMIT_DRAIN_MS = 500,
   LIMIT_NAME_CLIENTS = 64,
   LIMIT_NAME_IDLE_MS = 10000,
+  LIMIT_NAME_FORWARDS = 256,
+  LIMIT_NAME_KNOWN_MS = 1000,
+  LIMIT_NAME_MARK = 1312902469,
   LIMIT_EXPECT_MS = 10000,
 };
 
@@ -244,30 +239,6 @@ static inline bool decode_request_control(struct reader *r, struct request_contr
   return r->at == r->end;
 }
 
-struct request_names {
-  char nothing;
-};
-
-static inline bool decode_request_names(struct reader *r, struct request_names *v)
-{
-  (void)v;
-  return r->at == r->end;
-}
-
-struct request_answer {
-  uint64_t token;
-  uint32_t tcp;
-  struct bytes data;
-};
-
-static inline bool decode_request_answer(struct reader *r, struct request_answer *v)
-{
-  return take_u64(r, &v->token)
-      && take_u32(r, &v->tcp)
-      && take_bytes(r, &v->data)
-      && r->at == r->end;
-}
-
 struct reply_started {
   uint32_t request;
   uint32_t pid;
@@ -362,17 +333,4 @@ static inline void encode_reply_hello(struct writer *w, const struct reply_hello
   put_string(w, v->exit_record_path);
   put_strings(w, v->exec_ids);
   put_u32s(w, v->exec_pids);
-}
-
-struct reply_query {
-  uint64_t token;
-  uint32_t tcp;
-  struct bytes data;
-};
-
-static inline void encode_reply_query(struct writer *w, const struct reply_query *v)
-{
-  put_u64(w, v->token);
-  put_u32(w, v->tcp);
-  put_bytes(w, v->data);
 }

@@ -108,7 +108,6 @@ enum connection_kind {
   CONNECTION_FREE,
   CONNECTION_NEW, /* has not said what it is */
   CONNECTION_CONTROL,
-  CONNECTION_NAMES, /* answers the container's name queries */
   CONNECTION_PARKED, /* attached to an exec that has not begun */
   CONNECTION_ATTACHED,
   CONNECTION_CLOSING, /* only what is pending is still sent, and what the client still sends is dropped */
@@ -118,7 +117,7 @@ struct connection {
   struct source source;
   enum connection_kind kind;
 
-  /* new, control, names: the message being received */
+  /* new, control: the message being received */
   uint8_t header[8];
   size_t have;
   uint8_t *message;
@@ -216,13 +215,6 @@ bool send_oom(void);
 void send_released(void);
 
 /* names.c */
-/* This daemon answers from here on; an earlier one is let go. */
-void names_serve(struct connection *server);
-/* The daemon has gone: who has asked it asks again. */
-void names_forsaken(const struct connection *by);
-/* Sends on what the daemon's socket had no room for. */
-void names_flush(void);
-void names_answer(const struct request_answer *answer);
 uint64_t names_timers(uint64_t now);
 void names_close(void);
 

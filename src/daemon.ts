@@ -20,7 +20,7 @@ import { createLogger, type Logger } from './engine/logger.ts';
 import { defaultLogBounds, parseLogBounds } from './engine/log-options.ts';
 import { endpointsOn } from './engine/networks/endpoints.ts';
 import { createNetworkFilter } from './engine/networks/filter.ts';
-import { NameService } from './engine/networks/name-service.ts';
+import { NameTables } from './engine/networks/name-tables.ts';
 import { filteredPorts } from './engine/networks/ports.ts';
 import { reconcile } from './engine/reconcile.ts';
 import type { EngineSettings } from './engine/settings.ts';
@@ -75,6 +75,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   await seed(context);
   networks.restore((network, error) => logger.warn('cannot restore the bridge of a network', { network: network.name, error }));
   await reconcile(context);
+  context.names.publishAll();
   for (const host of options.hosts) await server.listen(host);
   if (options.pidfile !== undefined) writeFileSync(options.pidfile, `${process.pid}\n`);
   tellReady();
@@ -129,10 +130,14 @@ function createNetworks(options: DaemonOptions, { execRoot }: EngineSettings, da
   });
 }
 
+/** Of the tables that name services read. */
+const nameDirectory = (execRoot: string): string => join(execRoot, 'names');
+
 function makeDirectories({ dataRoot, execRoot }: EngineSettings): void {
   mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
   mkdirSync(join(dataRoot, 'containers'), { recursive: true, mode: 0o710 });
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  mkdirSync(nameDirectory(execRoot), { recursive: true, mode: 0o700 });
 }
 
 /** A new file in place of the old one: containers with `--init` may be executing that (ETXTBSY), and go on with it. */
@@ -168,7 +173,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
     }),
     volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database)),
     networks,
-    names: new NameService(registry, networks),
+    names: new NameTables(nameDirectory(settings.execRoot), registry, networks),
     networkFilter: createNetworkFilter({
       table: filterTable(settings.execRoot), guardFile: join(settings.execRoot, 'forwarding'), networks, ports: () => filteredPorts(registry),
       onFailure: (error) => logger.warn('cannot put the packet filter right', { error }),

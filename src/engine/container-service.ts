@@ -20,6 +20,7 @@ import { removeContainer } from './remove.ts';
 import { restartContainer } from './restart.ts';
 import { startByRequest } from './start.ts';
 import { connectContainer, disconnectContainer } from './networks/connect.ts';
+import { publishNames } from './networks/endpoints.ts';
 import { containerStats } from './stats.ts';
 import { killContainer, notRunning, pauseContainer, stopContainer, unpauseContainer } from './stop.ts';
 import { updateContainer } from './update.ts';
@@ -149,6 +150,6 @@ function renameContainer(context: EngineContext, container: Container, name: str
   const bare = checkName(name);
   if (bare === oldName) throw invalidParameter('Renaming a container with the same name as its current name');
   context.registry.rename(container, bare);
-  context.names.index.forget();
+  publishNames(context, container.record.endpoints);
   context.events.publish('container', 'rename', container.id, container.eventAttributes({ oldName: `/${oldName}` }));
 }

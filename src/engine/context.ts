@@ -14,7 +14,7 @@ import type { Disposal } from './disposal.ts';
 import type { NetworkFilter } from './networks/filter.ts';
 import type { EngineSettings } from './settings.ts';
 import type { EventBus } from './events.ts';
-import type { NameService } from './networks/name-service.ts';
+import type { NameTables } from './networks/name-tables.ts';
 import type { Logger } from './logger.ts';
 
 export interface EngineContext {
@@ -29,7 +29,7 @@ export interface EngineContext {
   readonly volumes: LocalVolumes;
   readonly networks: NetworkRegistry;
   readonly networkFilter: NetworkFilter;
-  readonly names: NameService;
+  readonly names: NameTables;
   readonly ports: PortAllocator;
   readonly disposal: Disposal;
   readonly launcher: Launcher;

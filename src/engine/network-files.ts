@@ -4,7 +4,6 @@ import type { Container } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { containerPaths } from './paths.ts';
 import { nameServiceAddress } from '../network/dns/service-operation.ts';
-import { usesNameService } from './networks/name-index.ts';
 import { makeResolvConf, type ResolvConf, type ResolvConfPlace } from './resolv-conf.ts';
 
 const localHosts = [
@@ -49,7 +48,7 @@ export function resolvConfOf(context: EngineContext, container: Container): Reso
 
 function placeOf(context: EngineContext, container: Container, hostNetwork: boolean): ResolvConfPlace {
   if (hostNetwork) return { kind: 'host' };
-  if (usesNameService(context, container)) return { kind: 'internal', address: nameServiceAddress };
+  if (context.names.networksOf(container).length > 0) return { kind: 'internal', address: nameServiceAddress };
   return { kind: 'plain', ipv6: container.record.endpoints.some(({ ipv6 }) => ipv6 !== null) };
 }
 

@@ -14,7 +14,6 @@ import { beginMonitor } from './health/monitor.ts';
 import { buildLaunchRequest } from './launch-request.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { attachEndpoints, detachEndpoints, joinedNetworks, publishNetworkEvent, watchNetworks } from './networks/endpoints.ts';
-import { serveNames } from './networks/name-service.ts';
 import { expectPublished, expectUnpublished, portFailure } from './networks/ports.ts';
 import { containerPaths } from './paths.ts';
 import { removeContainer } from './remove.ts';
@@ -110,7 +109,6 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
     status: paused ? 'paused' : 'running', pid: shim.pid, startedAt, finishedAt: isAlive(record.state) ? zeroTime : finishedAt, ...oomKilled,
   };
   container.shim = shim;
-  serveNames(context, container, shim);
   beginMonitor(context, container);
   watchNetworks(context);
   // It runs, whether or not the disk takes it: a daemon that finds the shim later knows as much.

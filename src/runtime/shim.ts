@@ -117,11 +117,6 @@ export interface ExecProcess extends ShimProcess {
 }
 
 /**
- * Answers a DNS message of a container, which came over UDP or TCP; an empty answer is none. Must neither throw nor reject.
- */
-export type NameServer = (query: Buffer, overTcp: boolean) => Buffer | Promise<Buffer>;
-
-/**
  * `released`: all of the section has been executed. `refused`: it has, but the packet filter did not have what was to be taken out of it.
  * `abandoned`: the shim was killed before that, and `Launcher.release` has to do it.
  */
@@ -141,8 +136,6 @@ export interface Shim extends ShimProcess {
   exec(request: ExecRequest): Promise<ExecProcess>;
   /** Executes operations on the host's side, as those of `prepare`. Rejects with LaunchError. */
   operate(operations: readonly Operation[]): Promise<void>;
-  /** Answers what comes to the container's name service (the operation `nameService`), until it ends or another daemon does so. */
-  serveNames(serve: NameServer): void;
   /** Running execs that the shim knows; after a restart of the daemon also those that ended before it came back. */
   readonly execs: ReadonlyMap<string, ExecProcess>;
 }

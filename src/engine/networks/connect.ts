@@ -12,10 +12,9 @@ import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 import { writeNetworkFiles } from '../network-files.ts';
 import { parseMode } from '../spec/modes.ts';
-import { nameServiceOperations, newEndpoint, portOf, publishNetworkEvent } from './endpoints.ts';
-import { serveNames } from './name-service.ts';
-import { usesNameService } from './name-index.ts';
+import { newEndpoint, portOf, publishNames, publishNetworkEvent } from './endpoints.ts';
 import { gatewayEndpoint } from './gateway.ts';
+import { nameService, usesNameService } from './name-service.ts';
 import { settingsOf } from './names.ts';
 
 /** Call inside `container.exclusively`. */
@@ -25,9 +24,14 @@ export async function connectContainer(context: EngineContext, container: Contai
   if (settingsOf(record.networks, network) !== undefined) {
     throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`, { object: record.id });
   }
-  if (isAlive(record.state)) await plugIn(context, container, network, settings);
-  record.networks = { ...record.networks, [network.name]: settings };
-  context.names.index.forget();
+  const before = record.networks;
+  record.networks = { ...before, [network.name]: settings };
+  try {
+    if (isAlive(record.state)) await plugIn(context, container, network, settings);
+  } catch (error) {
+    record.networks = before;
+    throw error;
+  }
   context.registry.save(container);
   publishNetworkEvent(context, 'connect', container, network);
 }
@@ -45,7 +49,6 @@ export async function disconnectContainer(context: EngineContext, container: Con
   const endpoint = record.endpoints.find(({ networkId }) => networkId === network.id);
   if (isAlive(record.state) && endpoint !== undefined) await pullOut(context, container, endpoint);
   record.networks = Object.fromEntries(Object.entries(record.networks).filter(([name]) => name !== network.name && !network.id.startsWith(name)));
-  context.names.index.forget();
   context.registry.save(container);
   publishNetworkEvent(context, 'disconnect', container, network);
 }
@@ -65,26 +68,26 @@ async function plugIn(context: EngineContext, container: Container, network: Net
   const { record, shim } = container;
   if (shim === undefined) throw systemError('the container has no process to connect', { object: record.id });
   context.networkFilter.ensure();
-  const hadNames = usesNameService(context, container);
   const endpoint = newEndpoint(context, container, network, settings, freeIndex(record.endpoints));
   try {
     record.endpoints = [...record.endpoints, endpoint];
     const isDefault = { ipv4: gatewayEndpoint(context, container, 'ipv4') === endpoint, ipv6: gatewayEndpoint(context, container, 'ipv6') === endpoint };
     const { host, init } = bridgeEndpoint(endpoint, { ...portOf(context, container, endpoint), isDefault }, { ipv6: context.host.ipv6, namespacePid: shim.pid });
-    await shim.operate([...host, enter(shim.pid), ...init, ...nameServiceOperations(context, container)]);
+    publishNames(context, [endpoint]);
+    await shim.operate([...host, enter(shim.pid), ...init, ...(usesNameService(context, container) ? [nameService(context, container)] : [])]);
   } catch (error) {
     record.endpoints = record.endpoints.filter((each) => each !== endpoint);
     context.networks.release(endpoint);
-    context.names.index.forget();
+    publishNames(context, [endpoint]);
     throw asSystemError(error, `failed to connect ${record.name} to ${network.name}`);
   }
   writeNetworkFiles(context, container);
-  if (!hadNames) serveNames(context, container, shim);
 }
 
 async function pullOut(context: EngineContext, container: Container, endpoint: Endpoint): Promise<void> {
   const { record, shim } = container;
   if (shim === undefined) return;
+  const hasNames = usesNameService(context, container);
   record.endpoints = record.endpoints.filter((each) => each !== endpoint);
   const routes = (['ipv4', 'ipv6'] as const).flatMap((family) => {
     const next = gatewayEndpoint(context, container, family);
@@ -94,9 +97,10 @@ async function pullOut(context: EngineContext, container: Container, endpoint: E
     enter(shim.pid),
     netlinkOperation('the cable is pulled out', [deleteLink(endpoint.interfaceName)]),
     ...(routes.length === 0 ? [] : [netlinkOperation('the way out is another one now', routes)]),
+    ...(hasNames ? [nameService(context, container)] : []),
   ]);
   context.networks.release(endpoint);
-  context.names.index.forget();
+  publishNames(context, [endpoint]);
   writeNetworkFiles(context, container);
 }
 

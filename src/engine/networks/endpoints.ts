@@ -3,18 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { CaissonError, invalidParameter } from '../../errors.ts';
 import { bridgeEndpoint, type BridgePort } from '../../network/bridge-endpoint.ts';
 import { parseGoBool } from '../../network/bridge-options.ts';
-import { nameServiceOperation } from '../../network/dns/service-operation.ts';
 import { bridgesAreFiltered } from '../../network/filter/forwarding.ts';
 import type { Endpoint, NetworkRecord } from '../../network/network.ts';
 import { bindOperations, translated } from '../../network/ports.ts';
 import type { NetworkOperations } from '../../runtime/compile.ts';
-import type { Operation } from '../../runtime/plan/operations.ts';
 import type { Container } from '../container.ts';
 import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 import type { NamedEndpoint } from '../network-shape.ts';
 import { gatewayEndpoint } from './gateway.ts';
-import { usesNameService } from './name-index.ts';
+import { nameService, usesNameService } from './name-service.ts';
 import { portRequests, reservePorts, setUpFailed } from './ports.ts';
 
 /** Linux's names have room for eight more characters (IFNAMSIZ). */
@@ -36,7 +34,7 @@ export function attachEndpoints(context: EngineContext, container: Container): v
     record.endpoints = [];
     throw failedSetUp(error);
   }
-  context.names.index.forget();
+  publishNames(context, attached);
 }
 
 /** Docker says that it was the network which failed, and keeps the class. */
@@ -66,14 +64,23 @@ export function endpointsOn({ registry }: EngineContext, networkId: string): Nam
     .filter((endpoint) => endpoint.networkId === networkId).map((endpoint) => ({ containerName: record.name, endpoint })));
 }
 
+/** The names on the networks of these endpoints have changed. */
+export const publishNames = ({ names }: EngineContext, endpoints: readonly Endpoint[]): void => names.publish(endpoints.map(({ networkId }) => networkId));
+
 /** Gives addresses and ports back. */
 export function detachEndpoints(context: EngineContext, container: Container): void {
   const { record } = container;
-  for (const endpoint of record.endpoints) context.networks.release(endpoint);
+  const { endpoints } = record;
+  for (const endpoint of endpoints) context.networks.release(endpoint);
   context.ports.release(record.ports);
   record.endpoints = [];
   record.ports = [];
-  context.names.index.forget();
+  try {
+    publishNames(context, endpoints);
+  } catch (error) {
+    // The container is gone all the same: its names stay until the next change.
+    context.logger.warn('cannot take the names of a container back', { container: container.id, error });
+  }
   watchNetworks(context);
 }
 
@@ -105,16 +112,12 @@ export function networkOperations(context: EngineContext, container: Container):
   const all = (section: keyof NetworkOperations) => each.flatMap((operations) => operations[section]);
   return {
     prepare: [...all('prepare'), ...bindOperations(ports), ...context.networkFilter.publish(led)],
-    host: [...all('host'), ...nameServiceOperations(context, container)],
+    host: [...all('host'), ...(usesNameService(context, container) ? [nameService(context, container)] : [])],
     init: all('init'),
     release: [...context.networkFilter.unpublish(led), ...all('release')],
     afterwards: all('afterwards'),
   };
 }
-
-/** For a container that is on a network with names; it has one name service, whatever their number. */
-export const nameServiceOperations = (context: EngineContext, container: Container): Operation[] =>
-  usesNameService(context, container) ? [nameServiceOperation()] : [];
 
 /** How its network's bridge takes it. */
 export function portOf({ networks }: EngineContext, { record }: Container, { networkId }: Endpoint): Omit<BridgePort, 'isDefault'> {

@@ -1,39 +1,32 @@
-/** The name service of containers on networks with names. */
-import { Forwarder } from '../../network/dns/forwarder.ts';
-import { resolve, type NameClient } from '../../network/dns/resolver.ts';
-import type { NetworkRegistry } from '../../network/network.ts';
-import type { Shim } from '../../runtime/shim.ts';
+/** A container's name service: what its plan says of it, and says again when its networks change. */
+import { nameServiceOperation } from '../../network/dns/service-operation.ts';
+import type { NetworkRecord } from '../../network/network.ts';
+import type { Operation } from '../../runtime/plan/operations.ts';
 import type { Container } from '../container.ts';
-import type { ContainerRegistry } from '../container-registry.ts';
 import type { EngineContext } from '../context.ts';
 import { resolvConfOf } from '../network-files.ts';
 import { gatewayEndpoint } from './gateway.ts';
-import { NameIndex, usesNameService } from './name-index.ts';
-import { zoneOf } from './zone.ts';
+import { settingsOf } from './names.ts';
 
-export class NameService {
-  readonly index: NameIndex;
-  readonly forwarder = new Forwarder();
+/** Whether a container has a name service, being on a network with names. */
+export const usesNameService = ({ names }: EngineContext, container: Container): boolean => names.networksOf(container).length > 0;
 
-  constructor(containers: ContainerRegistry, networks: NetworkRegistry) {
-    this.index = new NameIndex(containers, networks);
-  }
-}
-
-/** From here on the container's queries are answered. */
-export function serveNames(context: EngineContext, container: Container, shim: Shim): void {
-  if (!usesNameService(context, container)) return;
-  const { index, forwarder } = context.names;
-  const client = clientOf(context, container, zoneOf(container, index));
-  shim.serveNames((query, overTcp) => resolve(client, query, overTcp, forwarder));
-}
-
-function clientOf(context: EngineContext, container: Container, zone: NameClient['zone']): NameClient {
+export function nameService(context: EngineContext, container: Container): Operation {
   const { servers, ndotsSet } = resolvConfOf(context, container);
-  // Those that a user names are meant as the container sees them: its loopback is out of reach from here.
-  const reachable = servers.filter(({ address, hostLoopback }) => hostLoopback || !isLoopback(address));
-  const hasWayOut = () => (['ipv4', 'ipv6'] as const).some((family) => gatewayEndpoint(context, container, family) !== undefined);
-  return { zone, ndotsSet, servers: () => (hasWayOut() ? reachable : []) };
+  const networks = context.names.networksOf(container);
+  return nameServiceOperation({
+    tables: networks.map((network) => context.names.path(network)),
+    links: networks.flatMap((network, table) => linksOn(container, network).map((link) => ({ table, ...link }))),
+    servers: servers.map(({ address, hostLoopback }) => ({ address, fromHost: hostLoopback })),
+    ndotsSet,
+    outside: (['ipv4', 'ipv6'] as const).some((family) => gatewayEndpoint(context, container, family) !== undefined),
+  });
 }
 
-const isLoopback = (address: string) => /^(?:127\.|::1$)/.test(address);
+/** `target:alias`, or a target that is its own alias. */
+function linksOn({ record }: Container, network: NetworkRecord): { alias: string; target: string }[] {
+  return (settingsOf(record.networks, network)?.Links ?? []).map((link) => {
+    const [target = '', alias = target] = link.split(':');
+    return { alias, target };
+  });
+}

@@ -2,11 +2,56 @@
 import { destinationAddress, destinationPort, dnat, lookUp, matches, meta, portKey } from '../../linux/netlink/expressions.ts';
 import { encodeNetlink, messageFlag, type NetlinkMessage } from '../../linux/netlink/message.ts';
 import { addElements, be32, concatenated, newChain, newRule, newSet, nftAttribute, nftBatch, nftMessage } from '../../linux/netlink/nftables.ts';
-import type { Operation } from '../../runtime/plan/operations.ts';
+import { nameFlag, type Operation } from '../../runtime/plan/operations.ts';
 import { addressBytes } from '../address-bytes.ts';
+import { lowerCase } from './table.ts';
 
 /** Docker's, of every container on a network with names. */
 export const nameServiceAddress = '127.0.0.11';
+
+/** A name server for what a container's networks do not know. */
+export interface NameServer {
+  readonly address: string;
+  /** It is asked from the host's network, not from the container's. */
+  readonly fromHost: boolean;
+}
+
+/** What a container finds, and where it looks. */
+export interface NameSettings {
+  /** The files of its networks (table.ts), in the order in which they are asked. */
+  readonly tables: readonly string[];
+  /** Names that only this container has for others, each in the table with the number `table`. */
+  readonly links: readonly { readonly table: number; readonly alias: string; readonly target: string }[];
+  /** At most three are asked. */
+  readonly servers: readonly NameServer[];
+  readonly ndotsSet: boolean;
+  /** The container reaches the outside. */
+  readonly outside: boolean;
+}
+
+/** Whether the container itself listens on port 53 of all its addresses, or flushes its rules, makes no difference. */
+export function nameServiceOperation({ tables, links, servers, ndotsSet, outside }: NameSettings): Operation {
+  return {
+    name: 'nameService', reason: 'names of the others on its networks', address: addressBytes(nameServiceAddress), ...(redirection ??= redirect()),
+    tables, linkNames: links.map(({ alias }) => lowerCase(alias)), linkTargets: links.map(({ target }) => lowerCase(target)),
+    linkTables: links.map(({ table }) => table), servers: encodeServers(servers),
+    flags: (ndotsSet ? nameFlag.ndotsSet : 0) | (outside ? nameFlag.outside : 0),
+  };
+}
+
+/** Docker's. */
+const maxServers = 3;
+
+/** Of each, in 24 bytes: u32 whether it is asked from the host, u32 0, the address, one of IPv4 mapped into IPv6. */
+function encodeServers(servers: readonly NameServer[]): Uint8Array {
+  // Asking ourselves has no end.
+  const others = servers.filter(({ address, fromHost }) => fromHost || address !== nameServiceAddress);
+  return Buffer.concat(others.slice(0, maxServers).map(({ address, fromHost }) => {
+    const bytes = addressBytes(address);
+    const mapped = bytes.length === 4 ? Buffer.concat([Buffer.alloc(10), Buffer.of(0xff, 0xff), bytes]) : bytes;
+    return Buffer.concat([Buffer.of(fromHost ? 1 : 0, 0, 0, 0), Buffer.alloc(4), mapped]);
+  }));
+}
 
 const table = 'caisson-names';
 const map = 'service';
@@ -32,12 +77,10 @@ const element = (protocol: number): NetlinkMessage[] =>
   addElements(table, map, [{ key: Uint8Array.of(protocol), data: concatenated([addressBytes(nameServiceAddress), portKey(0)]) }]);
 const registerSize = 4;
 
-let made: Operation | undefined;
+/** The same for every container. */
+let redirection: { readonly messages: Uint8Array; readonly portOffsets: readonly number[] } | undefined;
 
-/** Whether the container itself listens on port 53 of all its addresses, or flushes its rules, makes no difference. */
-export const nameServiceOperation = (): Operation => (made ??= makeOperation());
-
-function makeOperation(): Operation {
+function redirect(): NonNullable<typeof redirection> {
   const rule = [
     ...matches(meta('nfproto'), Uint8Array.of(nfprotoIPv4)),
     ...matches(destinationAddress[4], addressBytes(nameServiceAddress)),
@@ -55,8 +98,5 @@ function makeOperation(): Operation {
   // An element's data is the last thing in its message.
   const endOf = (count: number) => encodeNetlink(messages.slice(0, count)).length;
   const portOffsets = [2, 3].map((elements) => endOf(before.length + elements) - registerSize);
-  return {
-    name: 'nameService', reason: 'names of the others on its networks', address: addressBytes(nameServiceAddress),
-    messages: encodeNetlink(messages), portOffsets,
-  };
+  return { messages: encodeNetlink(messages), portOffsets };
 }

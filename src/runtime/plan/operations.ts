@@ -103,11 +103,18 @@ export const operations = {
   },
   /**
    * A name service for the container: UDP and TCP at `address` (IPv4, four bytes) and a port that is free in its network namespace, which
-   * is the new process's in the host section, otherwise that of the moment. Queries go to the daemon (shim/protocol.ts). `messages`
-   * then go to a NETLINK_NETFILTER socket there, with the port (big-endian) written at each of `portOffsets`; the socket stays open,
-   * because a table may belong to it. One that is there already is right.
+   * is the new process's in the host section, otherwise that of the moment. `messages`, if any, then go to a NETLINK_NETFILTER socket there, with
+   * the port (big-endian) written at each of `portOffsets`; the socket stays open, because a table may belong to it. Where there is
+   * one already, only what follows is new: `tables`, files of names (network/dns/table.ts); for the container alone, `linkNames[i]` stands for
+   * `linkTargets[i]` in the table with the number `linkTables[i]`; `servers` for other names (network/dns/service-operation.ts); `flags` of `nameFlag`.
    */
-  nameService: { code: 28, fields: { address: 'bytes', messages: 'bytes', portOffsets: 'u32s' } },
+  nameService: {
+    code: 28,
+    fields: {
+      address: 'bytes', messages: 'bytes', portOffsets: 'u32s', tables: 'strings', linkNames: 'strings', linkTargets: 'strings', linkTables: 'u32s',
+      servers: 'bytes', flags: 'u32',
+    },
+  },
   /** setsid(2). */
   setsid: { code: 26, fields: {} },
   /** keyctl(KEYCTL_JOIN_SESSION_KEYRING); ENOSYS and EPERM are right (the kernel or a filter may not have it). */
@@ -200,6 +207,16 @@ export const mountInFlag = {
   optional: 4,
   /** The target must exist as a directory or is created as one even for a file system without a root directory check. */
   copyTargetMode: 8,
+} as const;
+
+/** Bits of `nameService.flags`. */
+export const nameFlag = {
+  /** The user wants names without a dot to be looked up below a search domain alone. */
+  ndotsSet: 1,
+  /** Servers on the host may be asked: the container reaches the outside. */
+  outside: 2,
+  /** Servers are asked first, and the tables for what they do not have. */
+  last: 4,
 } as const;
 
 export type OperationName = keyof typeof operations;

@@ -13,7 +13,7 @@ export type Reply<N extends ReplyName = ReplyName> = { [K in N]: { readonly kind
 /** What comes back for a request that has a number. */
 export type Answer = Reply<'started' | 'failed' | 'done'>;
 /** What a shim says unasked. */
-export type ShimEvent = Reply<'exited' | 'released' | 'oom' | 'hello' | 'query'>;
+export type ShimEvent = Reply<'exited' | 'released' | 'oom' | 'hello'>;
 
 const replyNames = new Map<number, ReplyName>((Object.keys(replies) as ReplyName[]).map((name) => [replies[name].type, name]));
 

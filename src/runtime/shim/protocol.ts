@@ -20,13 +20,8 @@
  *   (a daemon that was restarted)
  *   connect, `control`           ────────────────────► `hello` {pid, execs}, `exited` for what it has missed
  *
- *   (a container with a name service; after a restart again)
- *   connect, `names`             ────────────────────► from here on its queries are read
- *                                ◄──────────────────── `query` {token}
- *   `answer` {token}             ────────────────────► to whoever asked
- *
  * Every message is `u32 bytes of the body, u32 type`, then the fields (see plan/codec.ts). A connection to the listener
- * begins with `attach`, `control` or `names`. An `attach` may come with the descriptor of a client's own connection (SCM_RIGHTS), which then takes
+ * begins with `attach` or `control`. An `attach` may come with the descriptor of a client's own connection (SCM_RIGHTS), which then takes
  * the place of the one that brought it. After `attach` it is raw: towards the shim, stdin; from the shim, output: frames of
  * `u8 stream, 0, 0, 0, u32 length (big-endian)` without a terminal, plain bytes with one. The output of a process is read
  * only after the `expected` attachments are there, so that they lose no byte.
@@ -59,10 +54,6 @@ export const requests = {
   operate: { type: 7, fields: { request: 'u32', section: 'bytes' } },
   attach: { type: 16, fields: { target: 'string', streams: 'u32' } },
   control: { type: 17, fields: {} },
-  /** Makes a connection of its own for the container's name queries, so that a flood of them holds nothing else up. The last one counts. */
-  names: { type: 18, fields: {} },
-  /** `token` and `tcp` are the query's. Empty `data`: there is no answer. */
-  answer: { type: 19, fields: { token: 'u64', tcp: 'u32', data: 'bytes' } },
 } as const satisfies Record<string, MessageDefinition>;
 
 /** From the shim. */
@@ -83,8 +74,6 @@ export const replies = {
   oom: { type: 70, fields: {} },
   /** Running execs: `execIds[i]` has the pid `execPids[i]`. */
   hello: { type: 69, fields: { shimPid: 'u32', pid: 'u32', exitRecordPath: 'string', execIds: 'strings', execPids: 'u32s' } },
-  /** A DNS message that came to the container's name service over UDP or (`tcp` 1) TCP. The shim knows by `token` where the answer goes. */
-  query: { type: 71, fields: { token: 'u64', tcp: 'u32', data: 'bytes' } },
 } as const satisfies Record<string, MessageDefinition>;
 
 /** Bits of `stdio`. */
@@ -117,6 +106,12 @@ export const limits = {
   /** TCP connections to a container's name service at a time, and how long one may be silent. */
   nameClients: 64,
   nameIdleMs: 10_000,
+  /** Queries over UDP that wait for a name server outside at a time; more are refused. */
+  nameForwards: 256,
+  /** How long such a server has for a name that a container has too, where that comes last. */
+  nameKnownMs: 1000,
+  /** The mark (SO_MARK) of what the name service sends out itself, where other packets are led to it. */
+  nameMark: 0x4e41_4d45,
   /** How long a process waits for the attachments that were announced. */
   expectMs: 10_000,
 } as const;

@@ -4,13 +4,12 @@ import { systemError } from '../../errors.ts';
 import { encodePlan, encodeSection } from '../plan/encode.ts';
 import type { Operation } from '../plan/operations.ts';
 import { LaunchError } from '../shim.ts';
-import type { Attachment, AttachOptions, ExecProcess, ExecRequest, ExitRecord, NameServer, ReleaseOutcome, Shim } from '../shim.ts';
+import type { Attachment, AttachOptions, ExecProcess, ExecRequest, ExitRecord, ReleaseOutcome, Shim } from '../shim.ts';
 import { attachClient, attachStream } from './attach.ts';
 import { encodeMessage } from './connection.ts';
 import type { ControlConnection, Reply, ShimEvent } from './connection.ts';
 import { readExitRecord } from './exit-record.ts';
 import { launchErrorOf } from './failure.ts';
-import { serveNames } from './names.ts';
 import { exitRecordOf, killedWithShim, RemoteProcess } from './process.ts';
 import { stdioBits } from './stdio-bits.ts';
 
@@ -93,10 +92,6 @@ export class RemoteShim implements Shim {
     });
     this.#connection.send(encodeMessage('operate', { request, section: encodeSection(operations) }));
     return done;
-  }
-
-  serveNames(serve: NameServer): void {
-    serveNames(this.#facts.socketPath, serve);
   }
 
   /** An exec that a `hello` names. It stays in `execs` when it has ended: nobody has asked for its exit code yet. */
