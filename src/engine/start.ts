@@ -140,8 +140,10 @@ async function outputsEnded({ outputs }: Container): Promise<void> {
 /** Records an exit and does what follows: restarted as its policy says, or down for good. */
 export function handleExit(context: EngineContext, container: Container, exit: ExitRecord): void {
   const delay = recordExit(context, container, exit);
-  if (delay === undefined) staysDown(context, container, exit.exitCode);
-  else scheduleRestart(context, container, delay);
+  if (delay === undefined) return staysDown(context, container, exit.exitCode);
+  // It does not run until then, and who waits for that is told, though `inspect` calls it running.
+  container.settleWaiters(['not-running'], { StatusCode: exit.exitCode });
+  scheduleRestart(context, container, delay);
 }
 
 /** Who waits for its end is told, and `--rm` takes effect. */

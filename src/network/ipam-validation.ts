@@ -60,10 +60,12 @@ export function requestedAddressFaults(network: NetworkRecord, addresses: readon
   return [...faults, ...asked.flatMap((text) => requestedAddressFault(network, text))];
 }
 
-function requestedAddressFault({ pools }: NetworkRecord, text: string): string[] {
+/** Subnets of a family that the network does not use count as well: Docker takes an address of one, and leaves it out. */
+function requestedAddressFault({ pools, ipam }: NetworkRecord, text: string): string[] {
   const address = parseAddress(text);
   if (address === undefined) return [`invalid IP address: ${text}`];
-  const subnets = pools.filter(({ automatic }) => !automatic).flatMap(({ subnet }) => parsePrefix(subnet) ?? []);
+  const automatic = new Set(pools.filter((pool) => pool.automatic).map(({ subnet }) => subnet));
+  const subnets = ipam.config.flatMap(({ subnet }) => (automatic.has(subnet) ? [] : parsePrefix(subnet) ?? []));
   if (!subnets.some((subnet) => subnet.address.family === address.family)) {
     return ['user specified IP address is supported only when connecting to networks with user configured subnets'];
   }

@@ -43,6 +43,13 @@ it('gives an address to the next container as soon as the last one is removed', 
   }
 });
 
+it('takes an address of a family that the network does not use, and leaves it out', async () => {
+  await subject.output('network', 'create', '--subnet', '2001:db8:9::/64', 'unused');
+  await sleeper('--name', 'without', '--network', 'unused', '--ip6', '2001:db8:9::f00d');
+  expect(await subject.inspect('without', '{{(index .NetworkSettings.Networks "unused").IPAMConfig.IPv6Address}}')).toBe('2001:db8:9::f00d');
+  expect(await subject.inspect('without', '{{(index .NetworkSettings.Networks "unused").GlobalIPv6Address}}')).toBe('');
+});
+
 it('refuses networks that are not there, and addresses that cannot be', async () => {
   const nowhere = await subject.docker('run', '--rm', '--network', 'nowhere', 'busybox', 'true');
   expect(nowhere.code).toBe(125);

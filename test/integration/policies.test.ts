@@ -31,4 +31,9 @@ it('restart policies decide what runs after the daemon has been started again', 
   expect(await subject.inspect('exhausted', '{{.RestartCount}} {{.State.ExitCode}}')).toBe('1 4');
 });
 
+it('who waits for a container hears of the end of a run, though it is started again', async () => {
+  await run('again', 'always', 'sleep 0.5; exit 3');
+  expect(await subject.output('wait', 'again')).toBe('3');
+});
+
 leavesNothingBehind(subject);
