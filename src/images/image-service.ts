@@ -17,6 +17,7 @@ import { LayerKeeper } from './layer-keeper.ts';
 import { load } from './load.ts';
 import { formatPlatform, type Platform, platformMatches } from './platform.ts';
 import { pull } from './pull.ts';
+import { push } from './push.ts';
 import { familiar, nameForNewImage, type Reference } from './reference.ts';
 import { defaultRegistrySettings, type RegistrySettings } from './registry/endpoints.ts';
 import { Registries } from './registry/registries.ts';
@@ -49,6 +50,7 @@ export function createImageService(parts: ImageServiceParts): ImageService {
     import: (tar, request) => importImage(context, tar, request),
     commit: (request) => commitImage(context, request),
     pull: (request) => pull(context, request),
+    push: (request) => push(context, request),
     tag: (name, repo, tag) => tagImage(context, name, repo, tag),
     remove: async (name, options, usedBy) => removeImage(context, findImage(images, name).id, name, options, usedBy),
   };

@@ -2,11 +2,10 @@
  * `docker save`: a docker-archive that is an OCI image layout too, as Docker 25 and newer write it. The same images
  * give the same bytes.
  */
-import { createHash } from 'node:crypto';
-import { systemError } from '../errors.ts';
 import { type Digest, sha256 } from '../storage/digest.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { encodeHeader, endOfArchive, padding } from '../storage/tar/writer.ts';
+import { checkedLayer } from './checked-layer.ts';
 import { chainIds } from './config.ts';
 import { canonical, familiar, familiarName, type Reference } from './reference.ts';
 import type { ImageConfigJson } from './service.ts';
@@ -83,22 +82,8 @@ function layerBlobs(storage: StorageDriver, config: ImageConfigJson): Blob[] {
   return chainIds(config.rootfs.diff_ids).map((chainId, index) => {
     const digest = config.rootfs.diff_ids[index] as Digest;
     const size = storage.packedSize(chainId);
-    return { digest, size, time: timeOf(config), content: () => checkedLayer(storage, chainId, digest) };
+    return { digest, size, time: timeOf(config), content: () => checkedLayer(storage, chainId, digest, 'save image') };
   });
-}
-
-async function* checkedLayer(storage: StorageDriver, chainId: Digest, diffId: Digest): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256');
-  for await (const chunk of storage.pack(chainId)) {
-    hash.update(chunk);
-    yield chunk;
-  }
-  if (`sha256:${hash.digest('hex')}` !== diffId) {
-    throw systemError(`the layer ${diffId} was changed on disk and cannot be saved`, {
-      operation: 'save image',
-      object: diffId,
-    });
-  }
 }
 
 function platformOf({ architecture, os, variant }: ImageConfigJson): object {

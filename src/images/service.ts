@@ -103,6 +103,17 @@ export interface PullRequest {
   readonly signal: AbortSignal;
 }
 
+/** `docker push`. */
+export interface PushRequest {
+  /** Without a tag: every tag of the repository that is here. */
+  readonly reference: Reference;
+  /** The image must be for this one, when given. */
+  readonly platform: Platform | undefined;
+  readonly credentials: Credentials;
+  /** Ends the push when aborted. */
+  readonly signal: AbortSignal;
+}
+
 export interface RemoveOptions {
   readonly force: boolean;
   /** Remove parents, too, that have no name and no other child. */
@@ -134,6 +145,8 @@ export interface ImageService {
   commit(request: CommitRequest): Promise<{ id: Digest; reference: string }>;
   /** Throws what can be refused before the first record is yielded; what comes later is thrown by the stream, too. */
   pull(request: PullRequest): AsyncIterable<ProgressRecord>;
+  /** Throws not-found when the image is for another platform; whatever else goes wrong, the stream throws. */
+  push(request: PushRequest): AsyncIterable<ProgressRecord>;
   tag(nameOrId: string, repo: string, tag: string): void;
   /** `docker rmi`. */
   remove(nameOrId: string, options: RemoveOptions, usedBy: UsedBy): Promise<RemovedImage[]>;

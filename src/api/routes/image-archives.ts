@@ -7,7 +7,7 @@ import { sendProgress } from '../progress.ts';
 import type { Logger } from '../../engine/logger.ts';
 import { get, post } from '../router.ts';
 import type { Route } from '../router.ts';
-import { pull } from './image-transfers.ts';
+import { pull, push } from './image-transfers.ts';
 
 export function imageArchiveRoutes(engine: Engine, logger: Logger): Route[] {
   const { images } = engine;
@@ -15,6 +15,7 @@ export function imageArchiveRoutes(engine: Engine, logger: Logger): Route[] {
     post('/images/load', (exchange) => load(images, exchange, logger)),
     get('/images/get', (exchange) => save(images, exchange, exchange.query.all('names'))),
     get('/images/{name}/get', (exchange) => save(images, exchange, [exchange.param])),
+    post('/images/{name}/push', (exchange) => push(engine, exchange, logger)),
     post('/images/create', (exchange) => (exchange.query.get('fromImage') === '' ? create(images, exchange) : pull(engine, exchange, logger))),
   ];
 }

@@ -7,6 +7,7 @@ import { parseReference, type Reference, taggedReference } from '../../images/re
 import { decodeAuthHeader } from '../../images/registry/credentials.ts';
 import { isDigest } from '../../storage/digest.ts';
 import type { Exchange } from '../exchange.ts';
+import { platformParameter } from '../platform.ts';
 import { sendProgress } from '../progress.ts';
 
 /** `POST /images/create` with `fromImage`. Until there is progress to show, failures are plain answers. */
@@ -19,6 +20,21 @@ export async function pull({ images }: Engine, exchange: Exchange, logger: Logge
     signal: request.signal,
   });
   await sendProgress(exchange, records, logger, { failuresAnswered: true, operation: 'pull image' });
+}
+
+/** `POST /images/{name}/push`. The stream begins whatever happens, and ends with what went wrong. */
+export async function push({ images }: Engine, exchange: Exchange, logger: Logger): Promise<void> {
+  const { query, request, version, param } = exchange;
+  const platform = version >= 46 ? platformParameter(query.get('platform')) : undefined;
+  const tag = query.get('tag');
+  const named = parseReference(param);
+  const records = images.service.push({
+    reference: tag === '' ? named : { ...taggedReference(named.name, tag), digest: undefined },
+    platform,
+    credentials: decodeAuthHeader(request.header('x-registry-auth')),
+    signal: request.signal,
+  });
+  await sendProgress(exchange, records, logger, { failuresAnswered: false, operation: 'push image' });
 }
 
 /** What is in `tag` (it may be a digest) comes before what the name says. */

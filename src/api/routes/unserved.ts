@@ -22,7 +22,6 @@ const later: readonly (readonly [Method, string, string])[] = [
   ['POST', '/session', 'building images with BuildKit'],
   ['POST', '/grpc', 'building images with BuildKit'],
   ['GET', '/images/search', 'searching a registry'],
-  ['POST', '/images/{name}/push', 'pushing to a registry'],
   ['GET', '/distribution/{name}/json', 'asking a registry about an image'],
   ['POST', '/swarm/init', 'swarm mode'],
   ['POST', '/swarm/join', 'swarm mode'],

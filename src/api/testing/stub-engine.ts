@@ -137,7 +137,7 @@ function stubImages(service: Partial<ImageService>): ImageEndpoints {
   return {
     service: {
       get: unknown, list: () => [], children: () => [], load: unknown, save: unknown, import: unknown, commit: unknown,
-      pull: unknown, tag: () => undefined, remove: unknown,
+      pull: unknown, push: unknown, tag: () => undefined, remove: unknown,
       ...service,
     },
     list: async () => [{ Id: `sha256:${'ab'.repeat(32)}`, RepoTags: ['stub:latest'], RepoDigests: [], Size: 1234 }],
