@@ -124,15 +124,20 @@ static bool copy_text(char *out, size_t size, const char *from)
   return !text.overflow;
 }
 
-/* The release section outlives the rest of the plan. */
+/* The release section outlives the rest of the plan. It takes the place of one that has been kept. */
 static bool keep_release(const struct section *release)
 {
+  static uint8_t *kept;
+  static size_t kept_size;
   size_t size = (size_t)(release->end - release->start);
   uint8_t *copy = size > 0 ? pages_alloc(size) : NULL;
   if (size > 0 && copy == NULL)
     return false;
   if (size > 0)
     memcpy(copy, release->start, size);
+  pages_free(kept, kept_size);
+  kept = copy;
+  kept_size = size;
   container.release = (struct section){ release->count, copy, copy + size };
   return true;
 }
@@ -286,9 +291,10 @@ static void request_operate(struct connection *c, struct reader *r)
 {
   static struct runner run;
   struct request_operate operate;
-  struct section section;
+  struct section section, release;
   int32_t index = -1;
-  if (!decode_request_operate(r, &operate) || !read_section(&section, operate.section)) {
+  if (!decode_request_operate(r, &operate) || !read_section(&section, operate.section) 
+      || (operate.release.size > 0 && !read_section(&release, operate.release))) {
     connection_close(c);
     return;
   }
@@ -300,6 +306,8 @@ static void request_operate(struct connection *c, struct reader *r)
   if (runner_return(&run) < 0)
     _exit(1); /* in the wrong place it would do harm */
   runner_close(&run);
+  if (error == 0 && operate.release.size > 0 && !keep_release(&release))
+    error = -ENOMEM;
   if (error < 0)
     send_failed(c, operate.request, SECTION_PREPARE, index, -error, object);
   else

@@ -45,7 +45,7 @@ static void set_option(int fd, int level, int name, int value)
 
 /*
  * Whoever had the port before may have left connections behind that the kernel remembers for a minute; they do not stand in the way
- * of one who reuses the address. Afterwards it is not for others to reuse: their listen(2) fails.
+ * of one who reuses the address, nor of its listen(2). Afterwards it is not for others to reuse: theirs fails.
  */
 static int bind_stream(const struct port *port)
 {
@@ -53,9 +53,7 @@ static int bind_stream(const struct port *port)
   if (error != -EADDRINUSE)
     return error;
   set_option(port->source.fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  error = bind_to(port);
-  set_option(port->source.fd, SOL_SOCKET, SO_REUSEADDR, 0);
-  return error;
+  return bind_to(port);
 }
 
 /* What is sent to the port while the packet filter does not lead it away is dropped, and not kept for nobody to read. */
@@ -92,6 +90,8 @@ static int open_port(struct runner *run, struct port *port, int protocol)
     error = begin_relaying(port);
   else if (error == 0 && port->is_datagram)
     refuse_all(port->source.fd);
+  if (!port->is_datagram)
+    set_option(port->source.fd, SOL_SOCKET, SO_REUSEADDR, 0);
   if (error < 0)
     source_close(&port->source);
   return about(run, "port", error);

@@ -208,12 +208,14 @@ static inline bool decode_request_view(struct reader *r, struct request_view *v)
 struct request_operate {
   uint32_t request;
   struct bytes section;
+  struct bytes release;
 };
 
 static inline bool decode_request_operate(struct reader *r, struct request_operate *v)
 {
   return take_u32(r, &v->request)
       && take_bytes(r, &v->section)
+      && take_bytes(r, &v->release)
       && r->at == r->end;
 }
 

@@ -53,6 +53,13 @@ export function releaseSection(context: EngineContext, container: Container): Pl
   return [...kill, ...compile(context, container.id, spec).release];
 }
 
+/** What its shim is to undo at its end, now that its networks are others than at its start. */
+export function currentRelease(context: EngineContext, container: Container): Plan['release'] {
+  const spec = { ...specOf(context, container), network: networkOperations(context, container) };
+  container.spec = spec;
+  return compile(context, container.id, spec).release;
+}
+
 const compile = ({ host }: EngineContext, id: string, spec: LaunchSpec): Plan => compileContainer({
   ...(spec.network === undefined ? {} : { network: spec.network }),
   id, hasKcore: host.kcore, config: spec.config, root: rootSource(spec.root), cgroup: spec.cgroup, seccompProgram: spec.seccompProgram, hostMounts: spec.hostMounts,

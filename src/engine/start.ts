@@ -13,7 +13,7 @@ import { releaseAbandoned } from './abandoned.ts';
 import { beginMonitor } from './health/monitor.ts';
 import { buildLaunchRequest } from './launch-request.ts';
 import { writeNetworkFiles } from './network-files.ts';
-import { attachEndpoints, detachEndpoints, joinedNetworks, publishNetworkEvent, watchNetworks } from './networks/endpoints.ts';
+import { attachEndpoints, detachEndpoints, failedSetUp, joinedNetworks, publishNetworkEvent, watchNetworks } from './networks/endpoints.ts';
 import { expectPublished, expectUnpublished, portFailure } from './networks/ports.ts';
 import { containerPaths } from './paths.ts';
 import { removeContainer } from './remove.ts';
@@ -57,7 +57,7 @@ export async function startContainer(context: EngineContext, container: Containe
     for (const stream of streams) if (stream !== null) container.addOutput(stream);
   } catch (error) {
     for (const pending of attachments) pending.connect(null);
-    const failure = portFailure(container, error) ?? error;
+    const failure = failedSetUp(portFailure(container, error)) ?? error;
     detachEndpoints(context, container);
     throw failedStart(context, container, failure);
   }

@@ -79,12 +79,12 @@ export class PortAllocator {
 
   /**
    * A port for each request on the addresses that it means; none of them when one cannot be had, which throws in Docker's words. What
-   * the target has no address for is left out: that may change when networks are connected.
+   * the target has no address for is left out: that may change when networks are connected. `held`: what the container's own shim has bound.
    */
-  reserve(requests: readonly PortRequest[], target: PortTarget): PortBinding[] {
+  reserve(requests: readonly PortRequest[], target: PortTarget, held: readonly PortBinding[] = []): PortBinding[] {
     const reserved: PortBinding[] = [];
     try {
-      for (const group of this.#groups(requests, target)) reserved.push(...this.#reserveGroup(group, target));
+      for (const group of this.#groups(requests, target)) reserved.push(...this.#reserveGroup(group, target, held));
       return reserved;
     } catch (error) {
       this.release(reserved);
@@ -123,7 +123,7 @@ export class PortAllocator {
     return wanted.filter(isReached);
   }
 
-  #reserveGroup(group: PortGroup, target: PortTarget): PortBinding[] {
+  #reserveGroup(group: PortGroup, target: PortTarget, held: readonly PortBinding[]): PortBinding[] {
     const { protocol, containerPort, hostIps, hostPorts } = group;
     const isExact = hostPorts !== undefined && hostPorts.first === hostPorts.last;
     if (hostPorts?.first === 0) throw failure(`invalid port range: ${hostPorts.first}-${hostPorts.last}`, target);
@@ -138,7 +138,7 @@ export class PortAllocator {
         if (isExact) throw failure(`Bind for ${holder}:${hostPort} failed: port is already allocated`, target);
         continue;
       }
-      const refused = this.#bindRefusal(bindings, target, isExact ? undefined : hostPorts);
+      const refused = this.#bindRefusal(bindings.filter((each) => !held.some((other) => isSamePort(each, other))), target, isExact ? undefined : hostPorts);
       if (refused === undefined) {
         this.adopt(bindings);
         if (!isExact) this.#next.set(rangeKey(group), hostPort + 1);
@@ -182,6 +182,9 @@ export class PortAllocator {
 const keyOf = ({ protocol, hostPort }: PortBinding): string => `${hostPort}/${protocol}`;
 const rangeKey = ({ protocol, hostPorts }: PortGroup): string => `${hostPorts?.first}-${hostPorts?.last}/${protocol}`;
 const eaddrinuse = 98;
+
+const isSamePort = (one: PortBinding, other: PortBinding): boolean =>
+  one.hostPort === other.hostPort && one.protocol === other.protocol && one.hostIp === other.hostIp;
 
 /**
  * Single ports before ranges, which might take them; then by the container's port, the protocol, the host's ports. Those that differ only

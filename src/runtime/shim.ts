@@ -134,8 +134,11 @@ export interface Shim extends ShimProcess {
   /** `listener` is called each time the container runs out of memory without ending; its exit says it for its first process. */
   onOutOfMemory(listener: () => void): void;
   exec(request: ExecRequest): Promise<ExecProcess>;
-  /** Executes operations on the host's side, as those of `prepare`. Rejects with LaunchError. */
-  operate(operations: readonly Operation[]): Promise<void>;
+  /**
+   * Executes operations on the host's side, as those of `prepare`. Rejects with LaunchError. Afterwards `release`, if given,
+   * takes the place of the plan's section.
+   */
+  operate(operations: readonly Operation[], release?: readonly Operation[]): Promise<void>;
   /** Running execs that the shim knows; after a restart of the daemon also those that ended before it came back. */
   readonly execs: ReadonlyMap<string, ExecProcess>;
 }

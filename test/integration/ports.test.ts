@@ -1,6 +1,7 @@
 /** Published ports: who reaches them, what is shown of them, and whose they are. */
 import { afterAll, beforeAll, expect } from 'bun:test';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { Lab, type Node } from '../support/network-lab.ts';
 import { TEST_PATIENCE } from '../support/patience.ts';
@@ -11,6 +12,9 @@ const { subject, it, needs } = useEngine({ bridge: true, prepare: 'for each in a
 const caisson = requires(...needs, 'caisson');
 const newEngine = requires(...needs, 'engine-28');
 const [hostAddress, hostAddress6] = ['192.0.2.1', '2001:db8::1'];
+
+/** As the engine names it. */
+const table = () => `caisson-${createHash('sha256').update(subject.engine.execRoot).digest('hex').slice(0, 8)}`;
 
 let lab: Lab;
 let outside: Node;
@@ -35,9 +39,9 @@ const refused = async (name: string, ...flags: string[]) => {
 };
 const ports = async (name: string): Promise<Record<string, { HostIp: string; HostPort: string }[] | null>> => JSON.parse(await subject.inspect(name, '{{json .NetworkSettings.Ports}}'));
 const gateway = (name: string) => subject.inspect(name, '{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}');
-/** Until the server in the container listens. */
+/** Until the server in the container listens, and the rules lead there. */
 const asked = async (node: Node, address: string, port: number, protocol: 'tcp' | 'udp' = 'tcp') => {
-  for (let attempt = 0; attempt < 20; attempt++) {
+  for (const end = Date.now() + 10_000; Date.now() < end;) {
     const said = await node.ask(address, port, protocol);
     if (said !== undefined) return said;
   }
@@ -195,6 +199,80 @@ newEngine('publishes where the networks have a way out, on the address that they
   expect(await outside.ask(hostAddress, 8145)).toBe('near: 192.0.2.2');
   await subject.output('rm', '-f', 'inside', 'dual', 'only', 'near');
   await subject.output('network', 'rm', 'closed', 'both', 'six', 'local');
+});
+
+newEngine('follows the way out when networks are connected and disconnected', async () => {
+  await subject.output('network', 'create', '--internal', 'closed');
+  for (const name of ['first', 'second']) await subject.output('network', 'create', name);
+  await subject.output('network', 'create', '--ipv6', 'third');
+  await run('mover', '--network', 'closed', '-p', '8190:80', '-p', '80');
+  expect(await ports('mover')).toEqual({});
+  await subject.output('network', 'connect', 'second', 'mover');
+  expect((await ports('mover'))['80/tcp']).toContainEqual({ HostIp: '::', HostPort: '8190' });
+  expect(await asked(outside, hostAddress, 8190)).toBe('mover: 192.0.2.2');
+  // The default route is that of the first by name.
+  await subject.output('network', 'connect', 'first', 'mover');
+  expect(await asked(outside, hostAddress, 8190)).toBe('mover: 192.0.2.2');
+  expect(await lab.host.ask('127.0.0.1', 8190)).toBe(`mover: ${await subject.inspect('mover', '{{.NetworkSettings.Networks.first.Gateway}}')}`);
+  await subject.output('network', 'connect', 'third', 'mover');
+  expect(await asked(outside, hostAddress6, 8190)).toBe('mover: 2001:db8::2');
+  expect(await outside.ask(hostAddress, 8190)).toBe('mover: 192.0.2.2');
+  await subject.output('network', 'disconnect', 'first', 'mover');
+  expect(await lab.host.ask('127.0.0.1', 8190)).toBe(`mover: ${await subject.inspect('mover', '{{.NetworkSettings.Networks.second.Gateway}}')}`);
+  for (const name of ['second', 'third']) await subject.output('network', 'disconnect', name, 'mover');
+  expect(await ports('mover')).toEqual({});
+  expect(await outside.ask(hostAddress, 8190)).toBeUndefined();
+  await run('taker', '-p', '8190:80');
+  const taken = await subject.docker('network', 'connect', 'second', 'mover');
+  expect(taken.stderr).toMatch(/driver failed programming external connectivity on endpoint mover \(\w+\): Bind for 0\.0\.0\.0:8190 failed: port is already allocated/);
+  expect(await asked(outside, hostAddress, 8190)).toBe('taker: 192.0.2.2');
+  await subject.output('rm', '-f', 'mover', 'taker');
+  await subject.output('network', 'rm', 'closed', 'first', 'second', 'third');
+});
+
+caisson('is led to again when somebody has removed the rules, or some of them', async () => {
+  await subject.clear();
+  await run('watched', '-p', '8200:80');
+  await run('beside', '-p', '8201:80');
+  await asked(outside, hostAddress, 8200);
+  await lab.steps({ do: 'remove', table: table() });
+  expect(await outside.ask(hostAddress, 8200)).toBeUndefined();
+  expect(await asked(outside, hostAddress, 8200)).toBe('watched: 192.0.2.2');
+  await lab.steps({ do: 'flush-chain', table: table(), chain: 'published' });
+  expect(await asked(outside, hostAddress, 8200)).toBe('watched: 192.0.2.2');
+  // What is taken away just before a container ends, which takes its own ports back.
+  await lab.steps({ do: 'remove', table: table() });
+  await subject.output('rm', '-f', 'beside');
+  expect(await asked(outside, hostAddress, 8200)).toBe('watched: 192.0.2.2');
+  expect(await lab.steps({ do: 'count-published', table: table() })).toEqual([1]);
+  await lab.steps({ do: 'remove', table: table() });
+  await subject.output('run', '--rm', 'busybox', 'true');
+  expect(await outside.ask(hostAddress, 8200)).toBe('watched: 192.0.2.2');
+  await subject.engine.endDaemon('SIGTERM');
+  await lab.steps({ do: 'remove', table: table() });
+  await subject.engine.startDaemon();
+  expect(await outside.ask(hostAddress, 8200)).toBe('watched: 192.0.2.2');
+  await subject.output('rm', '-f', 'watched');
+});
+
+caisson('takes its ports back by the networks that it has at its end', async () => {
+  await subject.clear();
+  for (const name of ['first', 'second']) await subject.output('network', 'create', name);
+  await run('moved', '--network', 'second', '-p', '80', '-p', '8195:80');
+  await subject.output('network', 'connect', 'first', 'moved');
+  await subject.output('network', 'disconnect', 'second', 'moved');
+  const all = (await ports('moved'))['80/tcp'] ?? [];
+  for (const { HostPort } of all) expect(await asked(lab.host, '127.0.0.1', Number(HostPort))).toMatch(/^moved: /);
+  const pid = Number(await subject.inspect('moved', '{{.State.Pid}}'));
+  await subject.engine.endDaemon('SIGKILL');
+  process.kill(pid, 'SIGKILL');
+  // What nobody holds any more is refused, and led nowhere.
+  for (const { HostPort } of all) while ((await lab.host.shell(`$0 nc -z 127.0.0.1 ${HostPort}`)).code === 0) await Bun.sleep(10);
+  const rules = await lab.attempt({ do: 'count-published', table: table() });
+  expect(rules).toEqual([0]);
+  await subject.engine.startDaemon();
+  await subject.output('rm', '-f', 'moved');
+  await subject.output('network', 'rm', 'first', 'second');
 });
 
 it('has no ports without a network of its own', async () => {

@@ -4,11 +4,13 @@
  */
 import { NetlinkSocket } from '../../src/linux/ffi/netlink.ts';
 import { encodeNetlink, netlinkFamily, type NetlinkMessage } from '../../src/linux/netlink/message.ts';
-import { flushChain, nftBatch } from '../../src/linux/netlink/nftables.ts';
+import { flushChain, getElements, nftBatch } from '../../src/linux/netlink/nftables.ts';
+import { receivedElements } from '../../src/linux/netlink/nftables-read.ts';
 import { interfaceMessage, newLink, newVeth, rtnetlink, setBridgePort } from '../../src/linux/netlink/route.ts';
 import { addressBytes } from '../../src/network/address-bytes.ts';
 import { bridgesAreFiltered, routeLoopback, switchForwardingOn } from '../../src/network/filter/forwarding.ts';
 import { PacketFilter, type FilterState } from '../../src/network/filter/packet-filter.ts';
+import { setNames } from '../../src/network/filter/table.ts';
 import { watchFilter } from '../../src/network/filter/watch.ts';
 import { bindOperations } from '../../src/network/ports.ts';
 import { createLauncher } from '../../src/runtime/launcher.ts';
@@ -47,6 +49,8 @@ export type Step =
   | { readonly do: 'echo'; readonly table: string; readonly states: readonly StateText[] }
   /** A container below `directory` whose plan holds and publishes ports; its first process. The driver ends, its shim goes on. */
   | { readonly do: 'launch'; readonly table: string; readonly directory: string; readonly ports: readonly PortText[] }
+  /** How many ports are published. */
+  | { readonly do: 'count-published'; readonly table: string }
   | { readonly do: 'publish' | 'unpublish'; readonly table: string; readonly ports: readonly PortText[] }
   | { readonly do: 'add-network' | 'remove-network'; readonly table: string; readonly network: NetworkText };
 
@@ -79,6 +83,12 @@ function watched(filter: PacketFilter, state: FilterState): Promise<unknown> {
     const alive = setInterval(() => undefined, 60_000);
     filter.remove();
   });
+}
+
+function countPublished(table: string): number {
+  const names = ([4, 6] as const).flatMap((family) => [setNames.published[family], setNames.publishedOnAll[family]]);
+  const socket = new NetlinkSocket(netlinkFamily.netfilter);
+  return names.flatMap((name) => socket.dump(getElements(table, name)).flatMap(receivedElements)).length;
 }
 
 async function launch(filter: PacketFilter, directory: string, ports: readonly PublishedPort[]): Promise<number> {
@@ -122,6 +132,8 @@ function take(step: Step): unknown {
       return new NetlinkSocket(netlinkFamily.netfilter).request(nftBatch([flushChain(step.table, step.chain)]));
     case 'launch':
       return launch(new PacketFilter(step.table), step.directory, step.ports.map(portOf));
+    case 'count-published':
+      return countPublished(step.table);
     case 'publish':
     case 'unpublish':
       return new NetlinkSocket(netlinkFamily.netfilter).request(new PacketFilter(step.table)[step.do](step.ports.map(portOf)));

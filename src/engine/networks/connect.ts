@@ -11,10 +11,12 @@ import { isAlive } from '../container-state.ts';
 import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 import { writeNetworkFiles } from '../network-files.ts';
+import { currentRelease } from '../launch-request.ts';
 import { parseMode } from '../spec/modes.ts';
 import { newEndpoint, portOf, publishNames, publishNetworkEvent } from './endpoints.ts';
-import { gatewayEndpoint } from './gateway.ts';
+import { gatewayEndpoint, gatewayEndpoints } from './gateway.ts';
 import { nameService, usesNameService } from './name-service.ts';
+import { movePorts, type PortChange, portFailure } from './ports.ts';
 import { settingsOf } from './names.ts';
 
 /** Call inside `container.exclusively`. */
@@ -68,14 +70,22 @@ async function plugIn(context: EngineContext, container: Container, network: Net
   const { record, shim } = container;
   if (shim === undefined) throw systemError('the container has no process to connect', { object: record.id });
   context.networkFilter.ensure();
+  const before = gatewayEndpoints(context, container);
   const endpoint = newEndpoint(context, container, network, settings, freeIndex(record.endpoints));
+  let ports: PortChange | undefined;
   try {
     record.endpoints = [...record.endpoints, endpoint];
-    const isDefault = { ipv4: gatewayEndpoint(context, container, 'ipv4') === endpoint, ipv6: gatewayEndpoint(context, container, 'ipv6') === endpoint };
+    const gateways = gatewayEndpoints(context, container);
+    const isDefault = { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint };
+    ports = movePorts(context, container, before);
     const { host, init } = bridgeEndpoint(endpoint, { ...portOf(context, container, endpoint), isDefault }, { ipv6: context.host.ipv6, namespacePid: shim.pid });
     publishNames(context, [endpoint]);
-    await shim.operate([...host, enter(shim.pid), ...init, ...(usesNameService(context, container) ? [nameService(context, container)] : [])]);
-  } catch (error) {
+    const names = usesNameService(context, container) ? [nameService(context, container)] : [];
+    await shim.operate([...host, ...ports.operations, enter(shim.pid), ...init, ...names], currentRelease(context, container));
+    ports.done();
+  } catch (failure) {
+    const error = portFailure(container, failure) ?? failure;
+    ports?.undo();
     record.endpoints = record.endpoints.filter((each) => each !== endpoint);
     context.networks.release(endpoint);
     publishNames(context, [endpoint]);
@@ -88,20 +98,35 @@ async function pullOut(context: EngineContext, container: Container, endpoint: E
   const { record, shim } = container;
   if (shim === undefined) return;
   const hasNames = usesNameService(context, container);
-  record.endpoints = record.endpoints.filter((each) => each !== endpoint);
+  const [before, endpoints] = [gatewayEndpoints(context, container), record.endpoints];
+  let ports: PortChange | undefined;
+  try {
+    record.endpoints = endpoints.filter((each) => each !== endpoint);
+    ports = movePorts(context, container, before);
+    const names = hasNames ? [nameService(context, container)] : [];
+    await shim.operate([...ports.operations, enter(shim.pid), ...unplugged(context, container, endpoint), ...names], currentRelease(context, container));
+    ports.done();
+  } catch (failure) {
+    const error = portFailure(container, failure) ?? failure;
+    record.endpoints = endpoints;
+    ports?.undo();
+    throw asSystemError(error, `failed to disconnect ${record.name}`);
+  }
+  context.networks.release(endpoint);
+  publishNames(context, [endpoint]);
+  writeNetworkFiles(context, container);
+}
+
+/** In the container's namespace. */
+function unplugged(context: EngineContext, container: Container, { interfaceName }: Endpoint): Operation[] {
   const routes = (['ipv4', 'ipv6'] as const).flatMap((family) => {
     const next = gatewayEndpoint(context, container, family);
     return next === undefined ? [] : defaultRoute(next, family);
   });
-  await shim.operate([
-    enter(shim.pid),
-    netlinkOperation('the cable is pulled out', [deleteLink(endpoint.interfaceName)]),
+  return [
+    netlinkOperation('the cable is pulled out', [deleteLink(interfaceName)]),
     ...(routes.length === 0 ? [] : [netlinkOperation('the way out is another one now', routes)]),
-    ...(hasNames ? [nameService(context, container)] : []),
-  ]);
-  context.networks.release(endpoint);
-  publishNames(context, [endpoint]);
-  writeNetworkFiles(context, container);
+  ];
 }
 
 const enter = (pid: number): Operation => ({

@@ -11,9 +11,9 @@ import type { Container } from '../container.ts';
 import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 import type { NamedEndpoint } from '../network-shape.ts';
-import { gatewayEndpoint } from './gateway.ts';
+import { gatewayEndpoints } from './gateway.ts';
 import { nameService, usesNameService } from './name-service.ts';
-import { portRequests, reservePorts, setUpFailed } from './ports.ts';
+import { portRequests, reservePorts } from './ports.ts';
 
 /** Linux's names have room for eight more characters (IFNAMSIZ). */
 const hostInterfaceName = () => `veth${randomBytes(4).toString('hex').slice(0, 7)}`;
@@ -38,9 +38,9 @@ export function attachEndpoints(context: EngineContext, container: Container): v
 }
 
 /** Docker says that it was the network which failed, and keeps the class. */
-function failedSetUp(error: unknown): unknown {
+export function failedSetUp(error: unknown): unknown {
   if (!(error instanceof CaissonError)) return error;
-  return new CaissonError(error.class, `${setUpFailed}: ${error.message}`, { cause: error });
+  return new CaissonError(error.class, `failed to set up container networking: ${error.message}`, { cause: error });
 }
 
 export function newEndpoint({ networks }: EngineContext, container: Container, network: NetworkRecord, settings: EndpointSettings, index: number): Endpoint {
@@ -105,7 +105,7 @@ export function networkOperations(context: EngineContext, container: Container):
   const { endpoints, ports } = container.record;
   if (endpoints.length === 0) return undefined;
   const led = translated(ports);
-  const gateways = { ipv4: gatewayEndpoint(context, container, 'ipv4'), ipv6: gatewayEndpoint(context, container, 'ipv6') };
+  const gateways = gatewayEndpoints(context, container);
   const each = endpoints.map((endpoint) => bridgeEndpoint(endpoint, {
     ...portOf(context, container, endpoint), isDefault: { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint },
   }, { ipv6: context.host.ipv6, namespacePid: 'child' }));

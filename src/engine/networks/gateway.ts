@@ -4,6 +4,14 @@ import type { Container } from '../container.ts';
 import type { EngineContext } from '../context.ts';
 import { settingsOf } from './names.ts';
 
+export interface Gateways {
+  readonly ipv4: Endpoint | undefined;
+  readonly ipv6: Endpoint | undefined;
+}
+
+export const gatewayEndpoints = (context: EngineContext, container: Container): Gateways =>
+  ({ ipv4: gatewayEndpoint(context, container, 'ipv4'), ipv6: gatewayEndpoint(context, container, 'ipv6') });
+
 /** Through which endpoint the default route of a family goes: the highest priority, then the first name (Docker 28). */
 export function gatewayEndpoint(context: EngineContext, { record }: Container, family: 'ipv4' | 'ipv6'): Endpoint | undefined {
   const candidates = record.endpoints.flatMap((endpoint) => {

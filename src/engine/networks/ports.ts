@@ -1,18 +1,18 @@
 /** A container's published ports: what was asked for, what it has while it runs, and how the API shows that. */
 import { formatAddress, parseAddress } from '../../network/addresses/ip.ts';
 import { protocolNumbers, type Protocol } from '../../network/filter/elements.ts';
-import { bindFailure, bindingOf, type PortBinding, type PortRange, type PortRequest, type PortTarget, translated } from '../../network/ports.ts';
+import {
+  bindFailure, bindingOf, bindOperations, type PortBinding, type PortRange, type PortRequest, type PortTarget, releaseOperations, translated,
+} from '../../network/ports.ts';
+import type { Operation } from '../../runtime/plan/operations.ts';
 import { LaunchError, type ReleaseOutcome } from '../../runtime/shim.ts';
-import { type CaissonError, prefixed } from '../../errors.ts';
+import type { CaissonError } from '../../errors.ts';
 import type { Container, ContainerRecord } from '../container.ts';
 import type { ContainerRegistry } from '../container-registry.ts';
 import { isAlive } from '../container-state.ts';
 import type { EngineContext } from '../context.ts';
 import type { FilteredPorts } from './filter.ts';
-import { gatewayEndpoint } from './gateway.ts';
-
-/** What Docker says before everything that fails while a container is being connected. */
-export const setUpFailed = 'failed to set up container networking';
+import { type Gateways, gatewayEndpoint, gatewayEndpoints } from './gateway.ts';
 
 interface ContainerPort {
   readonly port: number;
@@ -58,13 +58,16 @@ export function portRequests(record: ContainerRecord): PortRequest[] {
   });
 }
 
-/** Its ports on its present endpoints: those that its default routes go through answer for them. Throws in Docker's words, and then it has none. */
-export function reservePorts(context: EngineContext, container: Container): PortBinding[] {
+/**
+ * Its ports on its present endpoints: those that its default routes go through answer for them. Throws in Docker's words, and then none is
+ * reserved. `held`: what its shim has bound.
+ */
+export function reservePorts(context: EngineContext, container: Container, held: readonly PortBinding[] = []): PortBinding[] {
   const requests = portRequests(container.record);
   if (requests.length === 0) return [];
   const reserved: PortBinding[] = [];
   try {
-    for (const target of portTargets(context, container)) reserved.push(...context.ports.reserve(requests, target));
+    for (const target of portTargets(context, container)) reserved.push(...context.ports.reserve(requests, target, held));
     return reserved;
   } catch (error) {
     context.ports.release(reserved);
@@ -73,7 +76,7 @@ export function reservePorts(context: EngineContext, container: Container): Port
 }
 
 function portTargets(context: EngineContext, container: Container): PortTarget[] {
-  const gateways = { ipv4: gatewayEndpoint(context, container, 'ipv4'), ipv6: gatewayEndpoint(context, container, 'ipv6') };
+  const gateways = gatewayEndpoints(context, container);
   return container.record.endpoints.flatMap((endpoint) => {
     // Without a way out for IPv6 the one for IPv4 answers for both.
     const families = { ipv4: endpoint === gateways.ipv4, ipv6: endpoint === (gateways.ipv6 ?? gateways.ipv4) };
@@ -105,6 +108,47 @@ export function expectUnpublished({ networkFilter }: EngineContext, { record }: 
   if (translated(record.ports).length > 0) networkFilter.expectChange()(how === 'released' ? true : undefined);
 }
 
+/** A change of a container's ports while it runs. */
+export interface PortChange {
+  /** For its shim, in the host's namespaces. */
+  readonly operations: readonly Operation[];
+  /** Call one of them when the shim has answered. */
+  done(): void;
+  undo(): void;
+}
+
+/**
+ * The container's networks have changed while it runs, and with them perhaps which of them is the way out: its ports follow. `before`: which
+ * it was. Throws in Docker's words, and then nothing has changed.
+ */
+export function movePorts(context: EngineContext, container: Container, before: Gateways): PortChange {
+  const { record } = container;
+  const [now, old] = [gatewayEndpoints(context, container), record.ports];
+  if (now.ipv4 === before.ipv4 && now.ipv6 === before.ipv6) return { operations: [], done: () => undefined, undo: () => undefined };
+  context.ports.release(old);
+  try {
+    record.ports = reservePorts(context, container, old);
+  } catch (error) {
+    context.ports.adopt(old);
+    throw error;
+  }
+  const { networkFilter } = context;
+  const [taken, led] = [translated(old), translated(record.ports)];
+  const operations = [...networkFilter.unpublish(taken), ...releaseOperations(old), ...bindOperations(record.ports), ...networkFilter.publish(led)];
+  // Whether the kernel had what was taken back is not told.
+  const settle = operations.length === 0 ? [] : [networkFilter.expectChange(), networkFilter.expectChange()];
+  const done = () => settle.forEach((each) => each(undefined));
+  return {
+    operations, done,
+    undo() {
+      context.ports.release(record.ports);
+      context.ports.adopt(old);
+      record.ports = old;
+      done();
+    },
+  };
+}
+
 /** The ports of all containers, as the packet filter has to have them. */
 export function filteredPorts(registry: ContainerRegistry): FilteredPorts {
   const [alive, others] = [true, false].map((wanted) => registry.all().filter(({ state }) => isAlive(state) === wanted));
@@ -112,13 +156,13 @@ export function filteredPorts(registry: ContainerRegistry): FilteredPorts {
   return { ports: portsOf(alive), unsettled: portsOf(others) };
 }
 
-/** A start that failed because somebody has taken a port in the meantime; undefined for any other failure. */
-export function portFailure({ record }: Container, error: unknown): CaissonError | undefined {
+/** What a shim could not do because somebody has taken a port in the meantime; undefined for any other failure. */
+export function portFailure({ record }: Pick<Container, 'record'>, error: unknown): CaissonError | undefined {
   if (!(error instanceof LaunchError) || error.operation?.name !== 'bindPort') return undefined;
   const { operation, failure } = error;
   const binding = bindingOf(record.ports, operation);
   if (binding === undefined) return undefined;
-  return prefixed(setUpFailed, () => bindFailure(binding, failure.errno, { containerName: record.name }));
+  return bindFailure(binding, failure.errno, { containerName: record.name });
 }
 
 /** `NetworkSettings.Ports` of inspect: what is exposed, and what of it is published. Empty unless it runs on a network with a way out. */

@@ -50,8 +50,9 @@ export const requests = {
   release: { type: 5, fields: { section: 'bytes' } },
   /** Instead of `launch`: becomes the view of a root that the sections make, answers `done` or `failed`, and is that until the connection ends. */
   view: { type: 6, fields: { request: 'u32', prepare: 'bytes', init: 'bytes' } },
-  /** For a container that runs: the shim executes the operations as those of `prepare`, and returns to its namespaces. Answers `done` or `failed`. */
-  operate: { type: 7, fields: { request: 'u32', section: 'bytes' } },
+  /** For a container that runs: the shim executes the operations as those of `prepare`, and returns to its namespaces. Answers `done`, and
+   * then `release`, unless it is empty, takes the place of the plan's section, or `failed`. */
+  operate: { type: 7, fields: { request: 'u32', section: 'bytes', release: 'bytes' } },
   attach: { type: 16, fields: { target: 'string', streams: 'u32' } },
   control: { type: 17, fields: {} },
 } as const satisfies Record<string, MessageDefinition>;

@@ -84,13 +84,13 @@ export class RemoteShim implements Shim {
     return process;
   }
 
-  async operate(operations: readonly Operation[]): Promise<void> {
+  async operate(operations: readonly Operation[], release?: readonly Operation[]): Promise<void> {
     const request = this.#connection.nextRequest();
     const done = this.#connection.answer(request, (answer) => {
       if (answer?.kind === 'failed') throw launchErrorOf(answer, { prepare: operations });
       if (answer === undefined) throw systemError('the container ended meanwhile', { operation: 'operate' });
     });
-    this.#connection.send(encodeMessage('operate', { request, section: encodeSection(operations) }));
+    this.#connection.send(encodeMessage('operate', { request, section: encodeSection(operations), release: release === undefined ? new Uint8Array() : encodeSection(release) }));
     return done;
   }
 
