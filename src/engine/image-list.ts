@@ -6,7 +6,7 @@ import type { Filters, ImageListRequest } from './engine.ts';
 import { parseTimestamp } from './go-timestamp.ts';
 import { booleanFilter, createdAt, createdSeconds, labelsMatch, labelsOf } from './image-filters.ts';
 import { layerChain } from './layer-chain.ts';
-import { pathMatch } from './path-match.ts';
+import { pathMatch } from '../images/path-match.ts';
 
 /** Newest first. Empty lists of names are null, for the API to show as its version does. */
 export function listImages(context: EngineContext, request: ImageListRequest): object[] {

@@ -1,28 +1,34 @@
-/** Go's path.Match, which Docker matches names of images with. */
+/** Go's path.Match, which Docker matches names of images and sources of COPY with. */
 import { invalidParameter } from '../errors.ts';
+import { literal, matchesWhole, notSlash, type Token } from './wildcards.ts';
 
 /**
  * Whether the whole name matches a shell pattern: `*` and `?` do not cross a slash, `[a-z]` and `[^a-z]` are classes, a
  * backslash takes the next character as it is. Throws invalid-parameter in Go's words for what is no pattern.
  */
 export function pathMatch(pattern: string, name: string): boolean {
-  let source = '';
+  return matchesWhole(parsePattern(pattern), name);
+}
+
+/** The tokens of a pattern, to match many names with. Throws as pathMatch does. */
+export function parsePattern(pattern: string): Token[] {
+  const tokens: Token[] = [];
   for (let at = 0; at < pattern.length;) {
-    const [piece, length] = pieceAt(pattern, at);
-    source += piece;
+    const [token, length] = tokenAt(pattern, at);
+    tokens.push(token);
     at += length;
   }
-  return new RegExp(`^${source}$`, 'su').test(name);
+  return tokens;
 }
 
 const bad = (pattern: string) => invalidParameter('syntax error in pattern', { object: pattern });
 
-/** The expression for what stands at `at`, and how long that is. */
-function pieceAt(pattern: string, at: number): [source: string, length: number] {
+/** What stands at `at`, and how long that is. */
+function tokenAt(pattern: string, at: number): [token: Token, length: number] {
   const character = String.fromCodePoint(pattern.codePointAt(at)!);
   switch (character) {
-    case '*': return ['[^/]*', 1];
-    case '?': return ['[^/]', 1];
+    case '*': return [{ kind: 'many', accepts: notSlash }, 1];
+    case '?': return [{ kind: 'one', accepts: notSlash }, 1];
     case '[': return classAt(pattern, at);
     case '\\': {
       const escaped = pattern.codePointAt(at + 1);
@@ -34,28 +40,30 @@ function pieceAt(pattern: string, at: number): [source: string, length: number] 
   }
 }
 
-function classAt(pattern: string, start: number): [source: string, length: number] {
+/** A class of characters that begins at `start`. */
+export function classAt(pattern: string, start: number): [token: Token, length: number] {
   const negated = pattern[start + 1] === '^';
   let at = start + (negated ? 2 : 1);
-  let source = '';
-  while (pattern[at] !== ']' || source === '') {
+  const ranges: [low: number, high: number][] = [];
+  while (pattern[at] !== ']' || ranges.length === 0) {
     const [low, afterLow] = classCharacter(pattern, at);
     const [high, next] = pattern[afterLow] === '-' ? classCharacter(pattern, afterLow + 1) : [low, afterLow];
     if (low > high) throw bad(pattern);
-    source += `${literal(low)}-${literal(high)}`;
+    ranges.push([low, high]);
     at = next;
   }
-  return [`[${negated ? '^' : ''}${source}]`, at + 1 - start];
+  const accepts = (character: string): boolean => {
+    const code = character.codePointAt(0)!;
+    return ranges.some(([low, high]) => low <= code && code <= high) !== negated;
+  };
+  return [{ kind: 'one', accepts }, at + 1 - start];
 }
 
-function classCharacter(pattern: string, at: number): [character: string, next: number] {
+function classCharacter(pattern: string, at: number): [code: number, next: number] {
   const first = pattern[at];
   if (first === undefined || first === '-' || first === ']') throw bad(pattern);
   const position = first === '\\' ? at + 1 : at;
   const code = pattern.codePointAt(position);
   if (code === undefined) throw bad(pattern);
-  const character = String.fromCodePoint(code);
-  return [character, position + character.length];
+  return [code, position + String.fromCodePoint(code).length];
 }
-
-const literal = (character: string) => `\\u{${character.codePointAt(0)!.toString(16)}}`;
