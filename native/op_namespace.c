@@ -173,11 +173,10 @@ int do_make_user_namespace(struct runner *run, const struct op_make_user_namespa
   return slot_put(run, op->slot, fd);
 }
 
-int do_open_tree(struct runner *run, const struct op_open_tree *op)
+static int keep_tree(struct runner *run, int from, const struct op_open_tree *op)
 {
-  if (!on_host(run))
-    return -EPERM;
-  CLOSE int tree = sys_open_tree(AT_FDCWD, op->path, TREE_CLONE | (op->recursive ? TREE_RECURSIVE : 0));
+  unsigned flags = (op->recursive ? TREE_RECURSIVE : 0) | (from == AT_FDCWD ? 0 : TREE_EMPTY_PATH);
+  CLOSE int tree = sys_open_tree(from, from == AT_FDCWD ? op->path : "", TREE_CLONE | flags);
   if (tree < 0)
     return about(run, op->path, tree);
   if (op->idmap >= 0) {
@@ -189,6 +188,29 @@ int do_open_tree(struct runner *run, const struct op_open_tree *op)
       return about(run, op->path, error);
   }
   return slot_put(run, op->slot, take_fd(&tree));
+}
+
+int do_open_tree(struct runner *run, const struct op_open_tree *op)
+{
+  return on_host(run) ? keep_tree(run, AT_FDCWD, op) : -EPERM;
+}
+
+/* What is in the directory is a container's: one resolution, and what it has found is what is cloned. */
+int do_open_tree_beneath(struct runner *run, const struct op_open_tree_beneath *op)
+{
+  if (!on_host(run))
+    return -EPERM;
+  CLOSE int directory = open(op->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0)
+    return about(run, op->directory, -errno);
+  CLOSE int found = -EAGAIN;
+  /* openat2 answers EAGAIN when a rename or mount anywhere raced with a "..". */
+  for (int tries = 0; found == -EAGAIN && tries < 100; tries++)
+    found = sys_openat2(directory, op->path, O_PATH | O_CLOEXEC, 0, RESOLVE_INSIDE | RESOLVE_NO_MAGIC);
+  if (found < 0)
+    return about(run, op->path, found);
+  const struct op_open_tree tree = { .slot = op->slot, .path = op->path, .recursive = op->recursive, .idmap = op->idmap };
+  return keep_tree(run, found, &tree);
 }
 
 int do_attach_tree(struct runner *run, const struct op_attach_tree *op)

@@ -18,6 +18,7 @@
   X(device_filter) \
   X(make_user_namespace) \
   X(open_tree) \
+  X(open_tree_beneath) \
   X(attach_tree) \
   X(join_cgroup) \
   X(released) \
@@ -69,6 +70,7 @@ enum {
   OP_device_filter = 9,
   OP_make_user_namespace = 10,
   OP_open_tree = 11,
+  OP_open_tree_beneath = 15,
   OP_attach_tree = 12,
   OP_join_cgroup = 13,
   OP_released = 14,
@@ -264,6 +266,24 @@ struct op_open_tree {
 static inline bool decode_op_open_tree(struct reader *r, struct op_open_tree *v)
 {
   return take_u32(r, &v->slot)
+      && take_string(r, &v->path)
+      && take_u32(r, &v->recursive)
+      && take_i32(r, &v->idmap)
+      && r->at == r->end;
+}
+
+struct op_open_tree_beneath {
+  uint32_t slot;
+  const char *directory;
+  const char *path;
+  uint32_t recursive;
+  int32_t idmap;
+};
+
+static inline bool decode_op_open_tree_beneath(struct reader *r, struct op_open_tree_beneath *v)
+{
+  return take_u32(r, &v->slot)
+      && take_string(r, &v->directory)
       && take_string(r, &v->path)
       && take_u32(r, &v->recursive)
       && take_i32(r, &v->idmap)

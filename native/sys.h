@@ -48,6 +48,7 @@ struct open_request {
 };
 #define RESOLVE_NO_MOUNTS 0x01
 #define RESOLVE_NO_MAGIC 0x02
+#define RESOLVE_INSIDE 0x08 /* RESOLVE_BENEATH */
 #define RESOLVE_ROOTED 0x10
 
 /* mounts by descriptor: fsopen(2), fsmount(2), open_tree(2), move_mount(2), mount_setattr(2) */

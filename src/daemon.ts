@@ -37,6 +37,7 @@ import { createImageService } from './images/image-service.ts';
 import { seedBusybox } from './images/seed.ts';
 import { createCgroupDriver } from './linux/cgroup/index.ts';
 import { tryLockFile } from './linux/ffi/lock.ts';
+import { unmountIfMounted } from './linux/ffi/mounts.ts';
 import { checkPrerequisites } from './linux/prerequisites.ts';
 import { defaultBlocks, parseAddressBlock } from './network/addresses/subnets.ts';
 import { Networks } from './network/networks.ts';
@@ -51,6 +52,7 @@ import { NetworkStore } from './store/networks.ts';
 import { VolumeStore } from './store/volumes.ts';
 import { version } from './version.ts';
 import { LocalVolumes } from './volumes/local-volumes.ts';
+import { VolumeMounts } from './volumes/volume-mounts.ts';
 
 /** Runs until SIGTERM or SIGINT; containers go on. Rejects with one sentence when it cannot start. */
 export async function runDaemon(options: DaemonOptions): Promise<never> {
@@ -171,7 +173,8 @@ function createContext(settings: EngineSettings, database: Database, networks: N
       layersInUse,
       listener: (action, id, attributes) => events.publish('image', action, id, attributes),
     }),
-    volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database)),
+    volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database), (action, name) => events.publish('volume', action, name, { driver: 'local' })),
+    volumeMounts: new VolumeMounts(unmountIfMounted),
     networks,
     names: new NameTables(nameDirectory(settings.execRoot), registry, networks),
     networkFilter: createNetworkFilter({
@@ -220,14 +223,14 @@ function ended(): Promise<void> {
   });
 }
 
-/** Bytes of the regular files below a directory; what vanishes meanwhile does not count. */
+/** Bytes of what is below a directory, directories left out, as Docker counts; what vanishes meanwhile does not count. */
 function directorySize(path: string): number {
   let total = 0;
   for (const name of list(path)) {
     const child = join(path, name);
     try {
       const stat = lstatSync(child);
-      total += stat.isDirectory() ? directorySize(child) : stat.isFile() ? stat.size : 0;
+      total += stat.isDirectory() ? directorySize(child) : stat.size;
     } catch {
       // removed between the listing and the look
     }

@@ -6,6 +6,7 @@ import type { NetworkRegistry } from '../network/network.ts';
 import type { PortAllocator } from '../network/ports.ts';
 import type { RootDescription, StorageDriver } from '../storage/driver.ts';
 import type { LocalVolumes } from '../volumes/local-volumes.ts';
+import type { VolumeMounts } from '../volumes/volume-mounts.ts';
 import type { DeviceSource } from './spec/build.ts';
 import type { HostFacts } from './spec/host.ts';
 import type { ContainerRegistry } from './container-registry.ts';
@@ -27,6 +28,7 @@ export interface EngineContext {
   readonly images: ImageService;
   readonly storage: StorageDriver;
   readonly volumes: LocalVolumes;
+  readonly volumeMounts: VolumeMounts;
   readonly networks: NetworkRegistry;
   readonly networkFilter: NetworkFilter;
   readonly names: NameTables;
@@ -41,6 +43,6 @@ export interface EngineContext {
   readonly readFileInRoot: (root: RootDescription, path: string) => Uint8Array | undefined;
   /** True when a root that is not mounted has something at a path. */
   readonly existsInRoot: (root: RootDescription, path: string) => boolean;
-  /** Bytes of the regular files below a directory. */
+  /** Bytes of what is below a directory, directories left out. */
   readonly directorySize: (path: string) => number;
 }

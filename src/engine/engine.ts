@@ -188,6 +188,7 @@ export interface VolumeCreateRequest {
   readonly Driver?: string;
   readonly DriverOpts?: Readonly<Record<string, string>> | null;
   readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly ClusterVolumeSpec?: unknown;
 }
 
 export interface VolumeService {

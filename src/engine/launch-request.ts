@@ -5,7 +5,7 @@ import { conflict, invalidParameter, isClass } from '../errors.ts';
 import type { CgroupLayout } from '../linux/cgroup/layout.ts';
 import { compileContainer, compileExec, type NetworkOperations, type RootSource } from '../runtime/compile.ts';
 import { cgroupRefusal } from '../runtime/launch-error.ts';
-import type { Plan } from '../runtime/plan/operations.ts';
+import type { Operation, Plan } from '../runtime/plan/operations.ts';
 import type { ExecRequest, LaunchRequest, LogTarget } from '../runtime/shim.ts';
 import type { RootDescription } from '../storage/driver.ts';
 import type { Container } from './container.ts';
@@ -30,14 +30,16 @@ export interface LaunchSpec extends BuiltSpec {
   readonly network: NetworkOperations | undefined;
 }
 
-export function buildLaunchRequest(context: EngineContext, container: Container): LaunchRequest {
+/** `volumeMounts`: what has to be mounted before anything of the container is. */
+export function buildLaunchRequest(context: EngineContext, container: Container, volumeMounts: readonly Operation[]): LaunchRequest {
   const { record } = container;
   const spec = buildSpec(context, container);
   container.spec = spec;
   const paths = containerPaths(context.settings.dataRoot, record.id);
+  const plan = compile(context, record.id, spec);
   return {
     id: record.id,
-    plan: compile(context, record.id, spec),
+    plan: { ...plan, prepare: [...volumeMounts, ...plan.prepare] },
     stdio: { tty: record.config.Tty ?? false, openStdin: record.config.OpenStdin ?? false, stdinOnce: record.config.StdinOnce ?? false },
     log: logTarget(context, container, paths.log),
     exitRecordPath: paths.exitRecord,

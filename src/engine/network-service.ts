@@ -5,6 +5,7 @@ import type { NetworkRecord } from '../network/network.ts';
 import type { NetworkRequest } from '../network/network-request.ts';
 import type { Networks } from '../network/networks.ts';
 import { isPredefined } from '../network/predefined.ts';
+import { matchesText } from './matches-text.ts';
 import type { Filters, NetworkCreateRequest, NetworkService } from './engine.ts';
 import { type EventBus, matchesLabel } from './events.ts';
 import { type NamedEndpoint, shownNetwork } from './network-shape.ts';
@@ -132,14 +133,4 @@ function matches(network: NetworkRecord, filters: Filters, inUse: boolean): bool
     && any('type', (value) => (value === 'builtin') === builtin)
     && (filters['label'] ?? []).every((value) => matchesLabel(network.labels, value))
     && any('dangling', (value) => truths[value] === (!builtin && !inUse));
-}
-
-/** A part of the text, or a pattern that matches it, as Docker's filters take names. */
-function matchesText(text: string, value: string): boolean {
-  if (text.includes(value)) return true;
-  try {
-    return new RegExp(value).test(text);
-  } catch {
-    return false;
-  }
 }

@@ -11,6 +11,7 @@ import { releaseAbandoned } from './abandoned.ts';
 import { resumeAfterCommit } from './commit.ts';
 import type { Container } from './container.ts';
 import { endedOf, isAlive } from './container-state.ts';
+import { volumesOf } from './container-volumes.ts';
 import type { EngineContext } from './context.ts';
 import { cgroupLayout } from './launch-request.ts';
 import { containerPaths } from './paths.ts';
@@ -24,6 +25,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
   const containers = context.registry.all();
   await sweep(context);
   await Promise.all(containers.map((container) => reconcileContainer(context, container)));
+  context.volumeMounts.sweep(context.volumes.all());
   restoreFilter(context);
   for (const container of containers) bringUp(context, container);
 }
@@ -61,6 +63,7 @@ function resume(context: EngineContext, container: Container, shim: Shim): void 
   if (isAlive(record.state)) record.state = { ...record.state, status: isFrozen(cgroupLayout(context, container).freezer) ? 'paused' : 'running' };
   for (const endpoint of record.endpoints) context.networks.reserve(endpoint);
   context.ports.adopt(record.ports);
+  context.volumeMounts.adopt(container.id, volumesOf(context, container));
   supervise(context, container, shim, startedAt);
   if (container.record.pausedForCommit) void resumeAfterCommit(context, container);
 }

@@ -7,6 +7,7 @@ import { type ExitRecord, type Launched, LaunchError, type Shim } from '../runti
 import { takePendingAttachments } from './attach.ts';
 import type { Container, PendingAttachment } from './container.ts';
 import { endedOf, exitCodeOf, isAlive, zeroTime } from './container-state.ts';
+import { publishMounted, publishUnmounted, volumesOf } from './container-volumes.ts';
 import type { EngineContext } from './context.ts';
 import { recordExit, recordOutOfMemory } from './exit.ts';
 import { releaseAbandoned } from './abandoned.ts';
@@ -16,6 +17,7 @@ import { writeNetworkFiles } from './network-files.ts';
 import { attachEndpoints, detachEndpoints, failedSetUp, joinedNetworks, publishNetworkEvent, watchNetworks } from './networks/endpoints.ts';
 import { expectPublished, expectUnpublished, portFailure } from './networks/ports.ts';
 import { containerPaths } from './paths.ts';
+import { volumeFailure } from '../volumes/volume-mounts.ts';
 import { removeContainer } from './remove.ts';
 
 /** Docker's exit code of a container whose start failed for a reason that is neither 126 nor 127. */
@@ -61,6 +63,7 @@ export async function startContainer(context: EngineContext, container: Containe
     detachEndpoints(context, container);
     throw failedStart(context, container, failure);
   }
+  publishMounted(context, container);
   for (const network of joinedNetworks(context, container)) publishNetworkEvent(context, 'connect', container, network);
   context.events.publish('container', 'start', container.id, container.eventAttributes());
   const { phases, specified } = launched;
@@ -78,10 +81,17 @@ async function launch(
   makeBindSources(container);
   attachEndpoints(context, container);
   writeNetworkFiles(context, container);
-  const request = buildLaunchRequest(context, container);
-  const specified = performance.now();
-  const launched = await expectPublished(context, container, () => context.launcher.launch(request, attachments));
-  return { ...launched, specified };
+  const claim = await context.volumeMounts.claim(container.id, volumesOf(context, container));
+  try {
+    const request = buildLaunchRequest(context, container, claim.operations);
+    const specified = performance.now();
+    const launched = await expectPublished(context, container, () => context.launcher.launch(request, attachments));
+    claim.settle(true);
+    return { ...launched, specified };
+  } catch (error) {
+    claim.settle(false);
+    throw volumeFailure(error) ?? error;
+  }
 }
 
 /** `-v /not/there:/x` makes the directory on the host; `--mount` has been refused at create. */
@@ -121,9 +131,11 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
   container.released = shim.released.then(async (how) => {
     if (how === 'abandoned') await releaseAbandoned(context, container);
     expectUnpublished(context, container, how);
+    context.volumeMounts.release(container.id);
     if (container.shim !== shim) return;
     container.shim = undefined;
     for (const network of joinedNetworks(context, container)) publishNetworkEvent(context, 'disconnect', container, network);
+    publishUnmounted(context, container);
     detachEndpoints(context, container);
   });
 }

@@ -21,7 +21,7 @@ export async function warmUp(context: EngineContext): Promise<void> {
     manuallyStopped: false, state: created,
   });
   for (let round = 0; round < rounds; round++) {
-    encodePlan(buildLaunchRequest(context, container).plan);
+    encodePlan(buildLaunchRequest(context, container, []).plan);
     await setImmediate();
   }
 }

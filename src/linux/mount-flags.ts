@@ -6,7 +6,10 @@ export const mountFlag = {
   MS_NOSUID: 2,
   MS_NODEV: 4,
   MS_NOEXEC: 8,
+  MS_SYNCHRONOUS: 16,
   MS_REMOUNT: 32,
+  MS_MANDLOCK: 64,
+  MS_DIRSYNC: 128,
   MS_NOSYMFOLLOW: 256,
   MS_NOATIME: 1024,
   MS_NODIRATIME: 2048,
@@ -156,4 +159,33 @@ export function attributeNames(attributes: number): string[] {
   const time = attributes & atime;
   if (time === attribute.MOUNT_ATTR_NOATIME) return [...words, 'noatime'];
   return [...words, time === attribute.MOUNT_ATTR_STRICTATIME ? 'strictatime' : 'relatime'];
+}
+
+/** Options of mount(8) that are flags of mount(2): what each sets, or clears. */
+const classicWords: Readonly<Record<string, { readonly bit: number; readonly clear?: true }>> = {
+  defaults: { bit: 0 },
+  ro: { bit: mountFlag.MS_RDONLY }, rw: { bit: mountFlag.MS_RDONLY, clear: true },
+  nosuid: { bit: mountFlag.MS_NOSUID }, suid: { bit: mountFlag.MS_NOSUID, clear: true },
+  nodev: { bit: mountFlag.MS_NODEV }, dev: { bit: mountFlag.MS_NODEV, clear: true },
+  noexec: { bit: mountFlag.MS_NOEXEC }, exec: { bit: mountFlag.MS_NOEXEC, clear: true },
+  sync: { bit: mountFlag.MS_SYNCHRONOUS }, async: { bit: mountFlag.MS_SYNCHRONOUS, clear: true },
+  dirsync: { bit: mountFlag.MS_DIRSYNC }, remount: { bit: mountFlag.MS_REMOUNT },
+  mand: { bit: mountFlag.MS_MANDLOCK }, nomand: { bit: mountFlag.MS_MANDLOCK, clear: true },
+  noatime: { bit: mountFlag.MS_NOATIME }, atime: { bit: mountFlag.MS_NOATIME, clear: true },
+  nodiratime: { bit: mountFlag.MS_NODIRATIME }, diratime: { bit: mountFlag.MS_NODIRATIME, clear: true },
+  bind: { bit: mountFlag.MS_BIND }, rbind: { bit: mountFlag.MS_BIND | mountFlag.MS_REC },
+  relatime: { bit: mountFlag.MS_RELATIME }, norelatime: { bit: mountFlag.MS_RELATIME, clear: true },
+  strictatime: { bit: mountFlag.MS_STRICTATIME }, nostrictatime: { bit: mountFlag.MS_STRICTATIME, clear: true },
+};
+
+/** Options of mount(8) as mount(2) takes them: flags, and what only the file system knows, joined by commas. */
+export function classicFlags(words: readonly string[]): { readonly flags: number; readonly data: string } {
+  let flags = 0;
+  const data: string[] = [];
+  for (const word of words) {
+    const known = ownProperty(classicWords, word);
+    if (known !== undefined) flags = known.clear === true ? flags & ~known.bit : flags | known.bit;
+    else if (word !== '') data.push(word);
+  }
+  return { flags, data: data.join(',') };
 }

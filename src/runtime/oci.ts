@@ -57,6 +57,8 @@ export interface OciMount {
   readonly destination: string;
   readonly type?: string;
   readonly source?: string;
+  /** For a bind: `source` is inside this directory, and nothing in there leads it out (an extension, for parts of volumes). */
+  readonly beneath?: string;
   /** As in mount(8): `ro`, `rro`, `rbind`, `nosuid`, `rslave`, `size=64m`, `mode=755` … plus `copyup`, for volumes. */
   readonly options?: readonly string[];
 }

@@ -3,8 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { conflict, invalidParameter, notFound } from '../errors.ts';
+import { CaissonError, conflict, invalidParameter, notFound } from '../errors.ts';
+import { unmountIfMounted } from '../linux/ffi/mounts.ts';
 import type { VolumeStore } from '../store/volumes.ts';
+import { checkLocalOptions } from './local-options.ts';
 
 /** Docker's `Volume` object. */
 export interface Volume {
@@ -21,6 +23,8 @@ export interface Volume {
 export interface VolumeRequest {
   /** Empty: a name is made up, and the volume is anonymous. */
   readonly name: string;
+  /** Default: `local`, the only one. */
+  readonly driver?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly options?: Readonly<Record<string, string>>;
 }
@@ -32,10 +36,12 @@ const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 export class LocalVolumes {
   readonly #root: string;
   readonly #store: VolumeStore;
+  readonly #tell: (action: 'create' | 'destroy', name: string) => void;
 
-  constructor(dataRoot: string, store: VolumeStore) {
+  constructor(dataRoot: string, store: VolumeStore, tell: (action: 'create' | 'destroy', name: string) => void) {
     this.#root = join(dataRoot, 'volumes');
     this.#store = store;
+    this.#tell = tell;
     mkdirSync(this.#root, { recursive: true, mode: 0o701 });
   }
 
@@ -58,9 +64,7 @@ export class LocalVolumes {
   ensure(request: VolumeRequest): Volume {
     const anonymous = request.name === '';
     const name = anonymous ? randomBytes(32).toString('hex') : request.name;
-    if (!namePattern.test(name)) {
-      throw invalidParameter(`create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`);
-    }
+    checkRequest(name, request);
     const existing = this.find(name);
     if (existing) return existing;
     const labels = anonymous ? { ...request.labels, [anonymousLabel]: '' } : request.labels ?? null;
@@ -70,6 +74,7 @@ export class LocalVolumes {
     };
     mkdirSync(volume.Mountpoint, { recursive: true, mode: 0o755 });
     this.#store.put(name, JSON.stringify(volume));
+    this.#tell('create', name);
     return volume;
   }
 
@@ -82,6 +87,9 @@ export class LocalVolumes {
     }
     if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`, { object: name });
     this.#store.delete(name);
+    this.#tell('destroy', name);
+    // A mount that was left there would take its source along.
+    unmountIfMounted(volume.Mountpoint);
     await rm(join(this.#root, name), { recursive: true, force: true });
   }
 
@@ -92,6 +100,20 @@ export class LocalVolumes {
       if (!volume || !isAnonymous(volume) || inUse(name) || !existsSync(volume.Mountpoint)) continue;
       void this.remove(name, true, []);
     }
+  }
+}
+
+function checkRequest(name: string, { driver = '', options = {} }: VolumeRequest): void {
+  try {
+    if (driver !== '' && driver !== 'local') throw notFound(`error looking up volume plugin ${driver}: plugin "${driver}" not found`);
+    if (name.length === 1) throw invalidParameter('volume name is too short, names should be at least two alphanumeric characters');
+    if (!namePattern.test(name)) {
+      throw invalidParameter(`"${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`);
+    }
+    checkLocalOptions(options);
+  } catch (error) {
+    if (!(error instanceof CaissonError)) throw error;
+    throw new CaissonError(error.class, `create ${name}: ${error.message}`, { object: name, cause: error });
   }
 }
 

@@ -27,6 +27,9 @@ async function list(volumes: VolumeService, exchange: Exchange): Promise<void> {
 
 async function create(volumes: VolumeService, exchange: Exchange): Promise<void> {
   const request = (await readJson(exchange.request, volumeCreateRequest)) ?? {};
+  if (request.ClusterVolumeSpec) {
+    throw unavailable('This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.');
+  }
   exchange.json(201, await volumes.create(request));
 }
 

@@ -82,7 +82,8 @@ function bind({ host }: EngineContext, { state }: Container, { Source, Destinati
   const options = [details.recursive ? 'rbind' : 'bind', ...(RW ? [] : [readOnly]), 'rprivate'];
   // Afterwards an empty volume is one that the container has emptied.
   if (details.copyUp && state.status === 'created') options.push('copyup');
-  return { destination: Destination, type: 'bind', source: Source, options };
+  const from = details.subpath === undefined ? { source: Source } : { source: details.subpath, beneath: Source };
+  return { destination: Destination, type: 'bind', ...from, options };
 }
 
 /** Written when a container starts. */

@@ -111,11 +111,9 @@ test('--volumes-from', () => {
   expect(() => resolve({ VolumesFrom: [''] })).toThrow('volumes-from specification cannot be an empty string');
 });
 
-test('a path inside a volume and other volume drivers are refused', () => {
-  expect(() =>
-    resolve({ Mounts: [{ Type: 'volume', Source: 'v', Target: '/a', VolumeOptions: { Subpath: 'x' } }] }),
-  ).toThrow('subpath');
-  expect(() => resolve({ Binds: ['v:/a'], VolumeDriver: 'nfs' })).toThrow('plugin "nfs" not found');
+test('a path inside a volume is kept for the start, and nothing is copied into it', () => {
+  const [mount] = resolve({ Mounts: [{ Type: 'volume', Source: 'v', Target: '/a', VolumeOptions: { Subpath: 'x' } }] });
+  expect(mount?.details).toMatchObject({ subpath: 'x', copyUp: false });
 });
 
 test('modes of a bind', () => {

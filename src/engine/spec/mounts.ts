@@ -1,6 +1,6 @@
 /** All that a container mounts, resolved at create: binds, volumes, tmpfs, and what it takes from other containers. */
 import { posix } from 'node:path';
-import { invalidParameter, notImplemented } from '../../errors.ts';
+import { invalidParameter } from '../../errors.ts';
 import type { ContainerConfig, HostConfig, MountPoint } from '../docker-types.ts';
 import { isValidBindMode, parseBind } from './bind-spec.ts';
 import { destinationProblem, missingBindSource, validateMount } from './mount-validation.ts';
@@ -16,6 +16,8 @@ export interface MountDetails {
   readonly createSource: boolean;
   /** An empty volume is filled from the image. */
   readonly copyUp: boolean;
+  /** Only this path of a volume, which may have been anything before the container is started. */
+  readonly subpath?: string;
   /** Options of a tmpfs, as words. */
   readonly tmpfs: readonly string[];
 }
@@ -42,6 +44,7 @@ export interface VolumeSource {
   ensure(
     name: string | null,
     options: {
+      readonly driver?: string;
       readonly labels?: Readonly<Record<string, string>>;
       readonly options?: Readonly<Record<string, string>>;
     },
@@ -171,12 +174,8 @@ function bindMount(mount: MountPoint, mode: string, { dataRoot }: MountSources):
 
 function volumeMount(mount: MountPoint, { volumes }: MountSources): ResolvedMount {
   const { Labels, DriverConfig, NoCopy, Subpath } = mount.VolumeOptions ?? {};
-  const driver = DriverConfig?.Name;
-  if (driver && driver !== 'local')
-    throw invalidParameter(`error looking up volume plugin ${driver}: plugin "${driver}" not found`);
-  // What stands at a path inside a volume is a container's choice: a link there could lead anywhere.
-  if (Subpath) throw notImplemented('mounting a subpath of a volume is not supported');
   const volume = volumes.ensure(mount.Source || null, {
+    driver: DriverConfig?.Name ?? '',
     ...(Labels ? { labels: Labels } : {}),
     ...(DriverConfig?.Options ? { options: DriverConfig.Options } : {}),
   });
@@ -189,7 +188,7 @@ function volumeMount(mount: MountPoint, { volumes }: MountSources): ResolvedMoun
     Mode: '',
     RW: mount.ReadOnly !== true,
     Propagation: mount.BindOptions?.Propagation ?? '',
-    details: { ...plain, copyUp: NoCopy !== true },
+    details: { ...plain, copyUp: NoCopy !== true && !Subpath, ...(Subpath ? { subpath: Subpath } : {}) },
   };
 }
 

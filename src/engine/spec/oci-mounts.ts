@@ -111,7 +111,8 @@ function bind(mount: ResolvedMount, input: MountInput): OciMount {
   if (!mount.RW) options.push(readOnlyWord(details.readOnly, input.host));
   // What somebody binds is for the container's users to use, under the ids they have inside (docs/decisions/0009).
   options.push(mount.Propagation || 'rprivate', ...idmap(input), ...(details.copyUp ? ['copyup'] : []));
-  return { destination: mount.Destination, type: 'bind', source: mount.Source, options };
+  const from = details.subpath === undefined ? { source: mount.Source } : { source: details.subpath, beneath: mount.Source };
+  return { destination: mount.Destination, type: 'bind', ...from, options };
 }
 
 function readOnlyWord(kind: ResolvedMount['details']['readOnly'], host: HostFacts): string {

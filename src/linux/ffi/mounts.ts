@@ -1,5 +1,5 @@
 /** mount(2) and umount2(2) in the daemon's own mount namespace. */
-import { bindLibc, checked, firstString, secondString, StringBuffer, type PathLike } from './libc.ts';
+import { bindLibc, checked, firstString, secondString, StringBuffer, SystemCallError, type PathLike } from './libc.ts';
 
 const libc = bindLibc({
   mount: { args: ['ptr', 'ptr', 'ptr', 'u64', 'ptr'], returns: 'i32' },
@@ -26,4 +26,13 @@ export const unmountFlag = { MNT_FORCE: 1, MNT_DETACH: 2, MNT_EXPIRE: 4, UMOUNT_
 /** Unmounts; EINVAL is thrown when nothing is mounted there. */
 export function unmount(path: PathLike, flags: number = unmountFlag.UMOUNT_NOFOLLOW): void {
   checked(libc.umount2(firstString.put(path, 'umount2'), flags), 'umount2', path);
+}
+
+/** Detaches what is mounted at a path, all of it; nothing mounted, or nothing there, is right. */
+export function unmountIfMounted(path: PathLike): void {
+  try {
+    for (;;) unmount(path, unmountFlag.MNT_DETACH | unmountFlag.UMOUNT_NOFOLLOW);
+  } catch (error) {
+    if (!(error instanceof SystemCallError && (error.code === 'EINVAL' || error.code === 'ENOENT'))) throw error;
+  }
 }

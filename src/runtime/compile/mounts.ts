@@ -112,27 +112,28 @@ function compileMount(mount: OciMount, context: MountContext): CompiledMounts {
   }
   const shifted = options.idmap !== 'none' && context.userNamespaceSlot !== undefined;
   // What only the host's root can reach, the root of a user namespace cannot: the shim opens it.
-  if (context.userNamespaceSlot === undefined && !options.copyUp) {
+  if (context.userNamespaceSlot === undefined && !options.copyUp && mount.beneath === undefined) {
     return {
       prepare: [],
       init: [op('mountIn', reason, { ...common, type: 'bind', source: mount.source ?? '', slot: -1, options: [] })],
     };
   }
   const slot = context.slots.take();
-  const open = op(
-    'openTree',
-    shifted
-      ? "the same files, with their owners shifted to the container's ids"
-      : options.copyUp
-        ? 'a volume, to be filled from the image'
-        : 'opened from outside of the user namespace',
-    {
-      slot,
-      path: mount.source ?? '',
-      recursive: options.recursive ? 1 : 0,
-      idmap: shifted ? (context.userNamespaceSlot ?? -1) : -1,
-    },
-  );
+  const tree = {
+    slot,
+    path: mount.source ?? '',
+    recursive: options.recursive ? 1 : 0,
+    idmap: shifted ? (context.userNamespaceSlot ?? -1) : -1,
+  };
+  const why = shifted
+    ? "the same files, with their owners shifted to the container's ids"
+    : options.copyUp
+      ? 'a volume, to be filled from the image'
+      : 'opened from outside of the user namespace';
+  const open =
+    mount.beneath === undefined
+      ? op('openTree', why, tree)
+      : op('openTreeBeneath', 'part of a volume, and nothing outside of it', { ...tree, directory: mount.beneath });
   const copy = options.copyUp
     ? [op('copyUp', 'a new volume begins with what the image has there', { source: mount.destination, slot })]
     : [];

@@ -64,6 +64,8 @@ export const operations = {
    * user namespace to present it through (mount_setattr MOUNT_ATTR_IDMAP).
    */
   openTree: { code: 11, fields: { slot: 'u32', path: 'string', recursive: 'u32', idmap: 'i32' } },
+  /** The same of a path inside a directory, links followed; EXDEV when it, or a link on the way, leads out. */
+  openTreeBeneath: { code: 15, fields: { slot: 'u32', directory: 'string', path: 'string', recursive: 'u32', idmap: 'i32' } },
   /** move_mount(2) of the tree in `slot` onto a host path. */
   attachTree: { code: 12, fields: { slot: 'u32', target: 'string' } },
 
