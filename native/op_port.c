@@ -68,8 +68,11 @@ static void refuse_all(int fd)
 static int begin_relaying(struct port *port)
 {
   fcntl(port->source.fd, F_SETFL, O_NONBLOCK);
-  if (port->is_datagram)
-    set_option(port->source.fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1); /* the answer comes from where the question went to */
+  /* The answer comes from where the question went to. */
+  if (port->is_datagram && port->address.v4.sin_family == AF_INET)
+    set_option(port->source.fd, IPPROTO_IP, IP_PKTINFO, 1);
+  else if (port->is_datagram)
+    set_option(port->source.fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   else if (syscall(SYS_listen, port->source.fd, 128) < 0)
     return -errno;
   watch(&port->source, EPOLLIN);
@@ -107,7 +110,7 @@ int do_bind_port(struct runner *run, const struct op_bind_port *op)
   port->target_size = op->relay_address.size == 0 ? 0 : address_of(&port->target, &op->relay_address, op->relay_port);
   if (run->section != SECTION_PREPARE || port->address_size == 0)
     return -EINVAL;
-  if (op->relay_address.size != 0 && (port->target_size == 0 || op->address.size == sizeof port->address.v4.sin_addr || op->protocol == IPPROTO_SCTP))
+  if (op->relay_address.size != 0 && (port->target_size == 0 || op->protocol == IPPROTO_SCTP))
     return -EINVAL;
   int error = open_port(run, port, (int)op->protocol);
   if (error == 0 && port->source.fd >= 0)

@@ -1,6 +1,6 @@
 /*
  * The relay of a container's published ports: copies bytes where the packet filter cannot translate, which is from `::1`, and from IPv6 to
- * a container that has only IPv4. A process of its own, nobody's in particular and without a right, so that it costs nothing while it is
+ * a container that has only IPv4; all there is, where the host's own input rules are to be asked. A process of its own, nobody's in particular and without a right, so that it costs nothing while it is
  * not used, and takes nothing from the shim while it is. It reads no byte for what it means.
  */
 #include "port.h"
@@ -252,12 +252,22 @@ static void on_connection(struct source *source, uint32_t events)
 
 /* ---- UDP -------------------------------------------------------------------------------------------------------------- */
 
+/* The address of the host that a datagram came to, as IP_PKTINFO and IPV6_PKTINFO have it. */
+struct local {
+  int level, type;
+  union {
+    struct in_pktinfo v4;
+    struct in6_pktinfo v6;
+  } info;
+  size_t size;
+};
+
 /* Who asks, at which address of the host, and the socket that the container answers on. */
 struct session {
   struct source source;
   const struct port *port;
-  struct sockaddr_in6 client;
-  struct in6_pktinfo local;
+  union address client;
+  struct local local;
   uint64_t used;
 };
 
@@ -279,25 +289,24 @@ static void on_answer(struct source *source, uint32_t events)
     return; /* nobody listens there, perhaps not yet: the next datagram tries again */
   union {
     struct cmsghdr header;
-    char space[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+    char space[CMSG_SPACE(sizeof session->local.info)];
   } control = { 0 };
-  control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof session->local), .cmsg_level = IPPROTO_IPV6, .cmsg_type = IPV6_PKTINFO };
-  memcpy(CMSG_DATA(&control.header), &session->local, sizeof session->local);
+  const struct local *local = &session->local;
+  control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(local->size), .cmsg_level = local->level, .cmsg_type = local->type };
+  memcpy(CMSG_DATA(&control.header), &local->info, local->size);
   struct iovec content = { buffer, (size_t)size };
   struct msghdr message = {
-    .msg_name = &session->client, .msg_namelen = sizeof session->client, .msg_iov = &content, .msg_iovlen = 1,
-    .msg_control = &control, .msg_controllen = CMSG_SPACE(sizeof session->local),
+    .msg_name = &session->client, .msg_namelen = session->port->address_size, .msg_iov = &content, .msg_iovlen = 1,
+    .msg_control = &control, .msg_controllen = CMSG_SPACE(local->size),
   };
   session->used = monotonic_ms();
   sendmsg(session->port->source.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static bool is_of(const struct session *session, const struct port *port, const struct sockaddr_in6 *client, const struct in6_pktinfo *local)
+static bool is_of(const struct session *session, const struct port *port, const union address *client, const struct local *local)
 {
-  return session->source.fd >= 0 && session->port == port && session->client.sin6_port == client->sin6_port
-      && session->client.sin6_scope_id == client->sin6_scope_id
-      && memcmp(&session->client.sin6_addr, &client->sin6_addr, sizeof client->sin6_addr) == 0
-      && memcmp(&session->local.ipi6_addr, &local->ipi6_addr, sizeof local->ipi6_addr) == 0;
+  return session->source.fd >= 0 && session->port == port && memcmp(&session->client, client, port->address_size) == 0
+      && memcmp(&session->local.info, &local->info, local->size) == 0;
 }
 
 /* A free place, or that of the session which has been idle for longest. */
@@ -316,7 +325,7 @@ static struct session *session_place(void)
   return oldest;
 }
 
-static struct session *session_for(const struct port *port, const struct sockaddr_in6 *client, const struct in6_pktinfo *local)
+static struct session *session_for(const struct port *port, const union address *client, const struct local *local)
 {
   for (int i = 0; i < session_count; i++)
     if (is_of(&sessions[i], port, client, local))
@@ -331,12 +340,24 @@ static struct session *session_for(const struct port *port, const struct sockadd
   return session;
 }
 
-static bool local_address(struct msghdr *message, struct in6_pktinfo *local)
+static bool local_address(struct msghdr *message, struct local *local)
 {
   struct cmsghdr *header = CMSG_FIRSTHDR(message);
-  if (header == NULL || header->cmsg_level != IPPROTO_IPV6 || header->cmsg_type != IPV6_PKTINFO || header->cmsg_len < CMSG_LEN(sizeof *local))
+  if (header == NULL)
     return false;
-  memcpy(local, CMSG_DATA(header), sizeof *local);
+  bool is_v4 = header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO;
+  memset(local, 0, sizeof *local);
+  local->level = header->cmsg_level;
+  local->type = header->cmsg_type;
+  local->size = is_v4 ? sizeof local->info.v4 : sizeof local->info.v6;
+  if ((!is_v4 && (header->cmsg_level != IPPROTO_IPV6 || header->cmsg_type != IPV6_PKTINFO)) || header->cmsg_len < CMSG_LEN(local->size))
+    return false;
+  memcpy(&local->info, CMSG_DATA(header), local->size);
+  /* The way back is the routes' affair, but for addresses that mean something on one link alone. */
+  if (is_v4)
+    local->info.v4 = (struct in_pktinfo){ .ipi_spec_dst = local->info.v4.ipi_spec_dst };
+  else if (!IN6_IS_ADDR_LINKLOCAL(&local->info.v6.ipi6_addr))
+    local->info.v6.ipi6_ifindex = 0;
   return true;
 }
 
@@ -344,16 +365,18 @@ static void on_datagram(struct source *source, uint32_t events)
 {
   (void)events;
   const struct port *port = (const struct port *)((char *)source - offsetof(struct port, source));
-  struct sockaddr_in6 client;
-  struct in6_pktinfo local;
-  char control[CMSG_SPACE(sizeof local)] __attribute__((aligned(8)));
+  union address client = { 0 };
+  struct local local;
+  char control[CMSG_SPACE(sizeof local.info)] __attribute__((aligned(8)));
   struct iovec content = { buffer, sizeof buffer };
   struct msghdr message = {
     .msg_name = &client, .msg_namelen = sizeof client, .msg_iov = &content, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control,
   };
   ssize_t size = recvmsg(source->fd, &message, MSG_DONTWAIT);
-  if (size < 0 || message.msg_namelen != sizeof client || !local_address(&message, &local))
+  if (size < 0 || message.msg_namelen != port->address_size || !local_address(&message, &local))
     return;
+  if (port->address.v4.sin_family == AF_INET6)
+    client.v6.sin6_flowinfo = 0;
   struct session *session = session_for(port, &client, &local);
   if (session == NULL)
     return;

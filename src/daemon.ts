@@ -105,6 +105,7 @@ function createSettings(options: DaemonOptions): EngineSettings {
     initBinary: join(execRoot, 'caisson-init'),
     log: parseLogBounds(options.logOptions, defaultLogBounds),
     usernsRemap: options.usernsRemap ? resolveRemap(options.usernsRemap, readAccountFiles()) : null,
+    respectInputRules: options.respectInputRules,
     debug: options.debug,
   };
 }
@@ -126,7 +127,7 @@ const rootSuffix = (execRoot: string): string => createHash('sha256').update(exe
 function createNetworks(options: DaemonOptions, { execRoot }: EngineSettings, database: Database): Networks {
   return new Networks({
     store: new NetworkStore(database),
-    defaultBridge: { name: options.bridge ?? defaultBridge(execRoot), address: options.bridgeAddress ?? '' },
+    defaultBridge: { name: options.bridge ?? defaultBridge(execRoot), address: options.bridgeAddress ?? '', publishAddress: options.publishAddress ?? '0.0.0.0' },
     blocks: options.defaultAddressPools.length === 0 ? defaultBlocks : options.defaultAddressPools.map(parseAddressBlock),
     now: nowText,
   });
@@ -181,7 +182,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
       table: filterTable(settings.execRoot), guardFile: join(settings.execRoot, 'forwarding'), networks, ports: () => filteredPorts(registry),
       onFailure: (error) => logger.warn('cannot put the packet filter right', { error }),
     }),
-    ports: new PortAllocator(portHost()),
+    ports: new PortAllocator(portHost(settings.respectInputRules)),
     launcher: createLauncher({ helperPath: settings.initBinary, execRoot: settings.execRoot }),
     cgroups,
     host: probeHost(cgroups, settings.usernsRemap !== null),

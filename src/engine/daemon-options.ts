@@ -14,8 +14,12 @@ export interface DaemonOptions {
   readonly bridge?: string;
   /** Its address and the network's prefix length: `10.0.0.1/24`. */
   readonly bridgeAddress?: string;
+  /** Where ports of containers on it are published that name no address; by default `0.0.0.0`, all. */
+  readonly publishAddress?: string;
   /** `base=PREFIX,size=LENGTH`; empty: the usual ones. */
   readonly defaultAddressPools: readonly string[];
+  /** Published ports are reached by way of the host's own input rules. */
+  readonly respectInputRules: boolean;
   /** `max-size`, `max-file`. */
   readonly logOptions: Readonly<Record<string, string>>;
 }

@@ -24,5 +24,7 @@ export interface EngineSettings {
   readonly initBinary: string;
   readonly log: LogBounds;
   readonly usernsRemap: UserNamespaceRemap | null;
+  /** Published ports are reached by way of the host's own input rules. */
+  readonly respectInputRules: boolean;
   readonly debug: boolean;
 }

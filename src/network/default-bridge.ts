@@ -11,6 +11,8 @@ export interface DefaultBridge {
   readonly name: string;
   /** `--bip`: its address and the network's prefix length, `10.0.0.1/24`; empty: chosen. */
   readonly address: string;
+  /** `--ip`: where ports are published that name no address. */
+  readonly publishAddress: string;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface DefaultBridge {
  * those of the last start, else a free subnet.
  */
 export function defaultBridgeRecord(record: NetworkRecord, asked: DefaultBridge, bridges: Bridges, supply: AddressSupply): NetworkRecord {
-  const options = { ...record.options, ...defaultBridgeOptions(asked.name) };
+  const options = { ...record.options, ...defaultBridgeOptions(asked.name, asked.publishAddress) };
   const wanted = asked.address === '' ? ownAddress(bridges, asked.name, record) : parseBip(asked.address);
   if (wanted === undefined && record.pools.length > 0) return { ...record, options };
   const { pools } = planAddresses(

@@ -5,7 +5,8 @@ import { addressBytes } from './address-bytes.ts';
 import { protocolNumbers } from './filter/elements.ts';
 import type { PortHost, PortRange } from './ports.ts';
 
-export const portHost = (): PortHost => ({
+export const portHost = (relayAll: boolean): PortHost => ({
+  relayAll,
   tryBind: (protocol, address, port) => tryBind(protocolNumbers[protocol], address, port),
   ipv6: listensOnIPv6(),
   localPorts: localPortRange(),

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { bindOperations, isRelayed, PortAllocator, translated, type PortHost, type PortRequest, type PortTarget } from './ports.ts';
+import { bindOperations, PortAllocator, translated, type PortHost, type PortRequest, type PortTarget } from './ports.ts';
 
 const owner: PortTarget = {
   containerName: 'web', endpointId: 'e1d', ipv4: '172.17.0.2', ipv6: undefined, families: { ipv4: true, ipv6: true }, defaultHostIp: '0.0.0.0',
@@ -7,7 +7,7 @@ const owner: PortTarget = {
 const inUse = 98;
 
 const allocator = (more: Partial<PortHost> = {}) =>
-  new PortAllocator({ tryBind: () => undefined, ipv6: true, localPorts: { first: 32768, last: 32770 }, ...more });
+  new PortAllocator({ tryBind: () => undefined, ipv6: true, relayAll: false, localPorts: { first: 32768, last: 32770 }, ...more });
 const request = (host: Partial<PortRequest> & { readonly port?: number } = {}): PortRequest => {
   const { port, ...more } = host;
   return { protocol: 'tcp', containerPort: 80, hostIp: '', hostPorts: port === undefined ? undefined : { first: port, last: port }, ...more };
@@ -115,7 +115,7 @@ test('a plan binds each; the packet filter leads each to the address of its fami
     { protocol: 'tcp', hostPort: 8080, address, port: 80 },
     { protocol: 'udp', hostPort: 8081, address, port: 80, hostAddress: Uint8Array.of(127, 0, 0, 1) },
   ]);
-  expect(bindings.filter(isRelayed)).toMatchObject([{ hostIp: '::', address: '172.17.0.2' }]);
+  expect(bindings.filter(({ relayed }) => relayed)).toMatchObject([{ hostIp: '::', address: '172.17.0.2' }]);
   const [four, six] = allocator().reserve([request({ port: 80 })], { ...owner, ipv6: 'fd00::2' });
   expect([four, six].map((each) => each?.address)).toEqual(['172.17.0.2', 'fd00::2']);
 });

@@ -33,6 +33,8 @@ export interface PortBinding {
   /** The endpoint that it leads to, and its address there; an IPv4 address behind an IPv6 one where the endpoint has no other. */
   readonly endpointId: string;
   readonly address: string;
+  /** The shim's relay copies what comes, all of it; else the packet filter leads it there. */
+  readonly relayed: boolean;
 }
 
 /** The endpoint that ports are to lead to. */
@@ -53,6 +55,8 @@ export interface PortHost {
   readonly tryBind: (protocol: Protocol, address: Uint8Array, port: number) => number | undefined;
   /** Something can listen on an IPv6 address. */
   readonly ipv6: boolean;
+  /** Ports are to be reached by way of the host's own input rules: by a socket, whatever the packet filter could do. */
+  readonly relayAll: boolean;
   /** net.ipv4.ip_local_port_range. */
   readonly localPorts: PortRange;
 }
@@ -115,7 +119,7 @@ export class PortAllocator {
     }
   }
 
-  /** IPv4 first. An IPv6 address leads to the endpoint's IPv4 address where it has no other (`isRelayed`). */
+  /** IPv4 first. An IPv6 address leads to the endpoint's IPv4 address where it has no other (`relayed`). */
   #hostIps(asked: string, { ipv4, ipv6, families, defaultHostIp }: PortTarget): string[] {
     const both = asked === '' && defaultHostIp === anyAddress[4];
     const wanted = both ? [anyAddress[4], ...(this.#host.ipv6 ? [anyAddress[6]] : [])] : [asked === '' ? defaultHostIp : asked];
@@ -130,9 +134,12 @@ export class PortAllocator {
     if (protocol === 'tcp' && overlap(hostIps)) throw failure(`failed to listen on TCP socket: ${errnoText(eaddrinuse)}`, target);
     let refusal: CaissonError | undefined;
     for (const hostPort of this.#candidates(group)) {
-      const bindings = [...new Set(hostIps)].map((hostIp): PortBinding => ({
-        protocol, containerPort, hostIp, hostPort, endpointId: target.endpointId, address: addressBehind(hostIp, target),
-      }));
+      const bindings = [...new Set(hostIps)].map((hostIp): PortBinding => {
+        const address = addressBehind(hostIp, target);
+        // nf_tables does not translate between families; the relay knows no SCTP.
+        const relayed = isV6(hostIp) !== isV6(address) || (this.#host.relayAll && protocol !== 'sctp');
+        return { protocol, containerPort, hostIp, hostPort, endpointId: target.endpointId, address, relayed };
+      });
       const holder = bindings.map((binding) => this.#holderOf(binding)).find((each) => each !== undefined);
       if (holder !== undefined) {
         if (isExact) throw failure(`Bind for ${holder}:${hostPort} failed: port is already allocated`, target);
@@ -229,12 +236,9 @@ export function bindFailure(
   return failure(`failed to bind host port ${which}: ${errnoText(errno)}`, { containerName, endpointId });
 }
 
-/** The address that a published port leads to is of the other family: nf_tables does not translate between them. */
-export const isRelayed = ({ hostIp, address }: Pick<PortBinding, 'hostIp' | 'address'>): boolean => isV6(hostIp) !== isV6(address);
-
 /** Some connections to it have to be relayed: where it is not translated, and from `::1`, which no packet leaves the host with. */
-const needsRelay = (binding: PortBinding): boolean =>
-  binding.protocol !== 'sctp' && (isRelayed(binding) || binding.hostIp === anyAddress[6] || binding.hostIp === '::1');
+const needsRelay = ({ protocol, relayed, hostIp }: PortBinding): boolean =>
+  protocol !== 'sctp' && (relayed || hostIp === anyAddress[6] || hostIp === '::1');
 
 /** Operations for the section `prepare` by which the shim holds the ports, one for each of `bindings`, in their order. */
 export const bindOperations = (bindings: readonly PortBinding[]): Operation[] =>
@@ -256,6 +260,6 @@ export const bindingOf = (bindings: readonly PortBinding[], operation: Extract<O
 
 /** Bindings as the packet filter leads them to the container; those that have to be relayed are left out. */
 export const translated = (bindings: readonly PortBinding[]): PublishedPort[] =>
-  bindings.filter((binding) => !isRelayed(binding)).map(({ protocol, hostIp, hostPort, containerPort, address }) => ({
+  bindings.filter(({ relayed }) => !relayed).map(({ protocol, hostIp, hostPort, containerPort, address }) => ({
     protocol, hostPort, address: addressBytes(address), port: containerPort, ...(isAny(hostIp) ? {} : { hostAddress: addressBytes(hostIp) }),
   }));

@@ -19,11 +19,11 @@ export function newPredefined(name: string, created: string): NetworkRecord {
 }
 
 /** The default network's options, as Docker shows them. */
-export const defaultBridgeOptions = (name: string): Record<string, string> => ({
+export const defaultBridgeOptions = (name: string, publishAddress: string): Record<string, string> => ({
   'com.docker.network.bridge.default_bridge': 'true',
   'com.docker.network.bridge.enable_icc': 'true',
   'com.docker.network.bridge.enable_ip_masquerade': 'true',
-  'com.docker.network.bridge.host_binding_ipv4': '0.0.0.0',
+  'com.docker.network.bridge.host_binding_ipv4': publishAddress,
   'com.docker.network.bridge.name': name,
   'com.docker.network.driver.mtu': '1500',
 });

@@ -4,7 +4,8 @@
  */
 import { NetlinkSocket } from '../../src/linux/ffi/netlink.ts';
 import { encodeNetlink, netlinkFamily, type NetlinkMessage } from '../../src/linux/netlink/message.ts';
-import { flushChain, getElements, nftBatch } from '../../src/linux/netlink/nftables.ts';
+import { drop, interfaceKey, matches, meta } from '../../src/linux/netlink/expressions.ts';
+import { flushChain, getElements, newChain, newRule, newTable, nftBatch } from '../../src/linux/netlink/nftables.ts';
 import { receivedElements } from '../../src/linux/netlink/nftables-read.ts';
 import { interfaceMessage, newLink, newVeth, rtnetlink, setBridgePort } from '../../src/linux/netlink/route.ts';
 import { addressBytes } from '../../src/network/address-bytes.ts';
@@ -49,6 +50,8 @@ export type Step =
   | { readonly do: 'echo'; readonly table: string; readonly states: readonly StateText[] }
   /** A container below `directory` whose plan holds and publishes ports; its first process. The driver ends, its shim goes on. */
   | { readonly do: 'launch'; readonly table: string; readonly directory: string; readonly ports: readonly PortText[] }
+  /** A firewall of the host that lets nothing in that comes by an interface, in the table `lab`. */
+  | { readonly do: 'drop-input'; readonly from: string }
   /** How many ports are published. */
   | { readonly do: 'count-published'; readonly table: string }
   | { readonly do: 'publish' | 'unpublish'; readonly table: string; readonly ports: readonly PortText[] }
@@ -94,7 +97,7 @@ function countPublished(table: string): number {
 async function launch(filter: PacketFilter, directory: string, ports: readonly PublishedPort[]): Promise<number> {
   const operation = (messages: readonly NetlinkMessage[], reason: string): Operation =>
     ({ name: 'netlink', reason, family: netlinkFamily.netfilter, messages: encodeNetlink(messages), links: [], linkOffsets: [], pidOffset: 0, optional: 0 });
-  const bindings = ports.map(({ protocol, hostPort, port }) => ({ protocol, hostPort, containerPort: port, hostIp: '0.0.0.0', address: '0.0.0.0', endpointId: '' }));
+  const bindings = ports.map(({ protocol, hostPort, port }) => ({ protocol, hostPort, containerPort: port, hostIp: '0.0.0.0', address: '0.0.0.0', endpointId: '', relayed: false }));
   const sandbox = makeSandbox(directory);
   const launcher = createLauncher({ helperPath, execRoot: sandbox.execRoot });
   const plan = containerPlan(sandbox.root, {
@@ -132,6 +135,11 @@ function take(step: Step): unknown {
       return new NetlinkSocket(netlinkFamily.netfilter).request(nftBatch([flushChain(step.table, step.chain)]));
     case 'launch':
       return launch(new PacketFilter(step.table), step.directory, step.ports.map(portOf));
+    case 'drop-input':
+      return new NetlinkSocket(netlinkFamily.netfilter).request(nftBatch([
+        newTable('lab', new Uint8Array(1)), newChain('lab', { name: 'input', base: { type: 'filter', hook: 'input', priority: 0 }, rules: [] }),
+        newRule('lab', 'input', [...matches(meta('iifname'), interfaceKey(step.from)), ...drop()]),
+      ]));
     case 'count-published':
       return countPublished(step.table);
     case 'publish':

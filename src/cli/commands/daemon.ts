@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { isIP } from 'node:net';
 import type { Command } from '../command.ts';
 import { describeError } from '../context.ts';
 import { splitPair } from '../create/key-values.ts';
@@ -20,7 +21,9 @@ export const command: Command = {
     flag('cgroup-parent', 'string', 'Parent of the cgroups of containers'),
     flag('b,bridge', 'string', 'Bridge interface of the default network'),
     flag('bip', 'string', 'Address of that bridge, with the length of the network (10.0.0.1/24)'),
+    flag('ip', 'string', 'Where ports of the default network are published that name no address (default 0.0.0.0)'),
     flag('default-address-pool', 'list', 'Where networks get their subnets from (base=10.0.0.0/8,size=24)', { value: 'pool' }),
+    flag('respect-input-rules', 'bool', "Published ports are subject to the host's input rules: connections are relayed"),
     flag('userns-remap', 'string', 'Map users of containers to others on the host (USER[:GROUP], UID[:GID] or default)'),
     flag('log-opt', 'list', 'Bounds of logs (max-size=10m, max-file=5)', { value: 'map' }),
     flag('D,debug', 'bool', 'Say more about what happens'),
@@ -46,17 +49,21 @@ export const command: Command = {
 function daemonOptions(flags: Flags): DaemonOptions {
   const hosts = flags.list('host');
   for (const host of hosts) if (!/^unix:\/\/\/./.test(host)) throw new ExitError(125, `caisson: invalid --host ${JSON.stringify(host)}: it is unix:///PATH`);
-  const optional = (key: 'pidfile' | 'cgroupParent' | 'usernsRemap' | 'bridge' | 'bridgeAddress', name: string) => (flags.string(name) === '' ? {} : { [key]: flags.string(name) });
+  const publishAddress = flags.string('ip');
+  if (publishAddress !== '' && isIP(publishAddress) === 0) throw new ExitError(125, `caisson: invalid --ip ${JSON.stringify(publishAddress)}: it is an IP address`);
+  const optional = (key: 'pidfile' | 'cgroupParent' | 'usernsRemap' | 'bridge' | 'bridgeAddress' | 'publishAddress', name: string) => (flags.string(name) === '' ? {} : { [key]: flags.string(name) });
   return {
     hosts: hosts.length === 0 ? [defaultHost] : hosts,
     dataRoot: flags.string('data-root'),
     execRoot: flags.string('exec-root'),
     debug: flags.bool('debug'),
+    respectInputRules: flags.bool('respect-input-rules'),
     logOptions: logOptions(flags.list('log-opt')),
     defaultAddressPools: flags.list('default-address-pool'),
     ...optional('pidfile', 'pidfile'),
     ...optional('bridge', 'bridge'),
     ...optional('bridgeAddress', 'bip'),
+    ...optional('publishAddress', 'ip'),
     ...optional('cgroupParent', 'cgroup-parent'),
     ...optional('usernsRemap', 'userns-remap'),
   };
