@@ -1,8 +1,10 @@
 /** What a route's handler works with: one request, its parameters, and ways to answer. */
 import type { StreamSession } from '../engine/engine.ts';
+import { HeaderStripper } from '../engine/stream-session.ts';
 import type { HttpRequest } from './http/request.ts';
 import type { HijackedConnection, HttpResponse } from './http/response.ts';
 import type { Query } from './query.ts';
+import { websocketHandshake, websocketStream } from './websocket.ts';
 
 export const jsonType = { 'Content-Type': 'application/json' } as const;
 export const rawStream = 'application/vnd.docker.raw-stream';
@@ -89,6 +91,14 @@ export class Exchange {
   async attach(session: StreamSession): Promise<void> {
     const { stream, takeDescriptor } = this.#hijack(session.tty);
     await session.run(stream, takeDescriptor);
+  }
+
+  /** The same over a WebSocket, which has no headers that tell the streams apart. Throws invalid-parameter when none is asked for. */
+  async attachWebSocket(session: StreamSession): Promise<void> {
+    const { stream } = this.response.hijack(websocketHandshake((name) => this.request.header(name)));
+    const headers = new HeaderStripper();
+    const client = websocketStream(stream, session.tty ? (bytes) => bytes : (bytes) => headers.strip(bytes));
+    await session.run(client, () => undefined);
   }
 
   #hijack(tty: boolean): HijackedConnection {

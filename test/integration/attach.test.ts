@@ -132,4 +132,24 @@ own('goes on without the daemon: attached clients and execs do not notice that i
   expect(await subject.output('wait', id)).toBe('0');
 });
 
+it('speaks WebSocket, where output comes without headers', async () => {
+  const id = await container('echo out; cat', { OpenStdin: true, StdinOnce: true });
+  const stream = await Client.webSocket(subject.engine.socket, `/v1.41/containers/${id}/attach/ws?stream=1`);
+  expect([stream.status, stream.headers['sec-websocket-accept']]).toEqual([101, 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=']);
+  await subject.api.json('POST', `/containers/${id}/start`);
+  expect((await stream.read())?.toString('latin1')).toBe('\x82\x04out\n');
+  // "hi\n" in a masked text frame, with a mask of zeros.
+  stream.socket.write(Buffer.from('\x81\x83\0\0\0\0hi\n', 'latin1'));
+  expect((await stream.read())?.toString('latin1')).toBe('\x82\x03hi\n');
+  // A closing frame is answered, and ends the container's input.
+  stream.socket.write(Buffer.from('\x88\x80\0\0\0\0', 'latin1'));
+  expect((await stream.all()).toString('latin1')).toBe('\x88\x02\x03\xe8');
+  expect(await subject.api.json('POST', `/containers/${id}/wait`)).toEqual({ StatusCode: 0 });
+});
+
+it('refuses a WebSocket to who speaks none', async () => {
+  const answer = await subject.api.request('GET', `/containers/${await container('true')}/attach/ws?stream=1`);
+  expect(answer.status).toBe(400);
+});
+
 leavesNothingBehind(subject);

@@ -222,6 +222,14 @@ export class Client {
     return { ...head, body: Buffer.concat(pieces), socket: reader.socket, read: () => reader.some(), all: () => reader.rest() };
   }
 
+  /** A WebSocket, and no more of it than its handshake (RFC 6455, section 1.3). */
+  static async webSocket(socketPath: string, target: string): Promise<Stream> {
+    const reader = await Client.#connect(socketPath);
+    const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' };
+    reader.socket.write(encode('GET', target, undefined, headers));
+    return { ...await readHead(reader), body: Buffer.alloc(0), socket: reader.socket, read: () => reader.some(), all: () => reader.rest() };
+  }
+
   /** An answer without an end (events, followed logs), as it comes; leaving the loop closes the connection. */
   static async stream(socketPath: string, method: string, target: string): Promise<{ head: Head; body: AsyncGenerator<Buffer> }> {
     const reader = await Client.#connect(socketPath);

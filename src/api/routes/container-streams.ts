@@ -13,6 +13,7 @@ const waitConditions = ['not-running', 'next-exit', 'removed'];
 export function containerStreamRoutes({ containers }: Engine): Route[] {
   return [
     post('/containers/{id}/attach', (exchange) => attach(containers, exchange)),
+    get('/containers/{id}/attach/ws', (exchange) => attachWebSocket(containers, exchange)),
     get('/containers/{id}/logs', (exchange) => logs(containers, exchange)),
     get('/containers/{id}/stats', (exchange) => stats(containers, exchange)),
     post('/containers/{id}/wait', (exchange) => wait(containers, exchange)),
@@ -30,6 +31,21 @@ async function attach(containers: ContainerService, exchange: Exchange): Promise
     detachKeys: query.get('detachKeys'),
   });
   await exchange.attach(session);
+}
+
+/** Before 1.42 it was always all three streams. */
+async function attachWebSocket(containers: ContainerService, exchange: Exchange): Promise<void> {
+  const { query, version } = exchange;
+  const all = version < 42;
+  const session = await containers.attach(exchange.param, {
+    stdin: all || query.bool('stdin'),
+    stdout: all || query.bool('stdout'),
+    stderr: all || query.bool('stderr'),
+    logs: query.bool('logs'),
+    stream: query.bool('stream'),
+    detachKeys: query.get('detachKeys'),
+  });
+  await exchange.attachWebSocket(session);
 }
 
 async function logs(containers: ContainerService, exchange: Exchange): Promise<void> {

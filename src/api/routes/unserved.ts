@@ -14,7 +14,6 @@ const notManager =
 
 /** What is asked for, and what the sentence says of it. */
 const later: readonly (readonly [Method, string, string])[] = [
-  ['GET', '/containers/{id}/attach/ws', 'attaching through a WebSocket'],
   ['GET', '/containers/{id}/checkpoints', 'checkpointing'],
   ['POST', '/containers/{id}/checkpoints', 'checkpointing'],
   ['POST', '/build', 'building images (docker build)'],
