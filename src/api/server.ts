@@ -16,6 +16,7 @@ import { containerStreamRoutes } from './routes/container-streams.ts';
 import { execRoutes } from './routes/exec.ts';
 import { imageArchiveRoutes } from './routes/image-archives.ts';
 import { imageRoutes } from './routes/images.ts';
+import { containerPortRoutes } from './routes/container-ports.ts';
 import { networkConnectionRoutes } from './routes/network-connections.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { systemRoutes } from './routes/system.ts';
@@ -55,6 +56,7 @@ export function createApiServer({ engine, logger, version, onRequest }: ApiServe
     ...imageArchiveRoutes(engine, logger),
     ...volumeRoutes(engine),
     ...networkRoutes(engine),
+    ...containerPortRoutes(engine),
     ...networkConnectionRoutes(engine),
     ...unservedRoutes(),
   ]);

@@ -24,6 +24,7 @@ const kill: Entry = { summary: 'Send a signal to containers', load: () => import
 const load: Entry = { summary: 'Load images from an archive', load: () => import('./commands/load.ts') };
 const logs: Entry = { summary: 'Show what a container has printed', load: () => import('./commands/logs.ts') };
 const pause: Entry = { summary: 'Freeze all processes of containers', load: () => import('./commands/pause.ts') };
+const port: Entry = { summary: 'Show the ports of the host that lead to a container', load: () => import('./commands/port.ts') };
 const rename: Entry = { summary: 'Give a container another name', load: () => import('./commands/rename.ts') };
 const restart: Entry = { summary: 'Stop containers and start them again', load: () => import('./commands/restart.ts') };
 const rm: Entry = { summary: 'Remove containers', load: () => import('./commands/rm.ts') };
@@ -68,7 +69,7 @@ export const COMMON = ['run', 'exec', 'ps', 'images', 'logs', 'stop', 'rm', 'pul
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   run, exec, ps, images, version, info, attach, commit, create, events, history, import: importImage, inspect, kill, load, logs, pause,
-  pull, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait, daemon,
+  port, pull, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait, daemon,
   cp, diff, export: exportContainer,
 };
 
@@ -82,7 +83,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     summary: 'Manage containers',
     commands: {
       cp, diff, export: exportContainer, attach, commit, create, exec, inspect: containerInspect, kill, logs, ls: { ...ps, aliases: ['list', 'ps'] }, pause,
-      prune: containerPrune, rename, restart, rm: { ...rm, aliases: ['remove'] }, run, start, stats, stop, top, unpause, update,
+      port, prune: containerPrune, rename, restart, rm: { ...rm, aliases: ['remove'] }, run, start, stats, stop, top, unpause, update,
       wait,
     },
   },

@@ -19,6 +19,7 @@ import { pruneContainers } from './prune.ts';
 import { removeContainer } from './remove.ts';
 import { restartContainer } from './restart.ts';
 import { startByRequest } from './start.ts';
+import { explainPorts } from './networks/explain.ts';
 import { connectContainer, disconnectContainer } from './networks/connect.ts';
 import { publishNames } from './networks/endpoints.ts';
 import { containerStats } from './stats.ts';
@@ -118,6 +119,7 @@ export function createContainerService(context: EngineContext): ContainerService
     readArchive: async (ref, path) => archiveFromContainer(context, registry.get(ref), ref, path),
     export: async (ref) => exportContainer(context, registry.get(ref)),
     changes: async (ref) => containerChanges(context, registry.get(ref)),
+    explainPorts: async (ref) => explainPorts(context, registry.get(ref)),
     writeArchive: async (ref, path, archive, request) => extractToContainer(context, registry.get(ref), ref, path, archive, request),
     async connect(ref, name, settings) {
       const container = registry.get(ref);

@@ -106,6 +106,8 @@ export interface ContainerService {
   /** All of its own layers as a tar that must be read to its end or returned. */
   export(ref: string): Promise<AsyncIterable<Uint8Array>>;
   changes(ref: string): Promise<FilesystemChange[]>;
+  /** Who reaches its published ports. */
+  explainPorts(ref: string): Promise<readonly object[]>;
   /** Extracts a tar, compressed or not, into a directory of its root. */
   writeArchive(ref: string, path: string, archive: AsyncIterable<Uint8Array>, request: ExtractRequest): Promise<void>;
   /** `docker network connect`. Throws forbidden when it is connected already. */

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, expect } from 'bun:test';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { run as runCommand } from '../support/command.ts';
+import { caissonCommand } from '../support/engine.ts';
 import { Lab, type Node } from '../support/network-lab.ts';
 import { TEST_PATIENCE } from '../support/patience.ts';
 import { missing, requires } from '../support/requirements.ts';
@@ -230,6 +232,33 @@ newEngine('follows the way out when networks are connected and disconnected', as
   expect(await asked(outside, hostAddress, 8190)).toBe('taker: 192.0.2.2');
   await subject.output('rm', '-f', 'mover', 'taker');
   await subject.output('network', 'rm', 'closed', 'first', 'second', 'third');
+});
+
+caisson('is explained: who reaches it, and by which rules', async () => {
+  await subject.clear();
+  await run('told', '-p', '8210:80', '-p', '127.0.0.1:8211:81/udp');
+  const own = (...words: string[]) => runCommand([...caissonCommand(), '--host', subject.engine.host, 'port', ...words]);
+  expect((await own('told')).stdout).toBe(`${await subject.output('port', 'told')}\n`);
+  expect(await own('told', '80')).toMatchObject({ code: 0, stdout: '0.0.0.0:8210\n[::]:8210\n' });
+  expect(await own('told', '82')).toMatchObject({ code: 1, stderr: "Error: No public port '82' published for told\n" });
+  await lab.steps({ do: 'drop-input', from: 'nothing' });
+  const address = await subject.inspect('told', '{{.NetworkSettings.IPAddress}}');
+  const { stdout } = await own('told', '--explain');
+  expect(stdout).toContain(`80/tcp -> 0.0.0.0:8210   (network bridge, ${address})
+  from other hosts, at any IPv4 address of this one
+    seen as themselves; table inet ${table()}: prerouting → published, map published4-all
+`);
+  expect(stdout).toContain(`80/tcp -> [::]:8210   (network bridge, ${address})
+  from other hosts, at any IPv6 address of this one
+    seen as the bridge's address; the host's input rules, then the relay of the container's shim
+`);
+  expect(stdout).toContain('  other rules on the way from outside: inet lab input (policy accept)\n');
+  expect(stdout).toContain(`81/udp -> 127.0.0.1:8211   (network bridge, ${address})
+  from this host, at 127.0.0.1
+    seen as the bridge's address; table inet ${table()}: output → published, map published4
+`);
+  await lab.steps({ do: 'remove', table: 'lab' });
+  await subject.output('rm', '-f', 'told');
 });
 
 caisson('is led to again when somebody has removed the rules, or some of them', async () => {

@@ -125,6 +125,7 @@ function stubContainers(): ContainerService {
     writeArchive: async () => unknown(),
     export: async () => unknown(),
     changes: async () => unknown(),
+    explainPorts: async () => unknown(),
     prune: async () => ({ ContainersDeleted: [], SpaceReclaimed: 0 }),
     execCreate: async () => ({ Id: 'e0' }),
     execStart: async (_id, { detach, tty }) => (detach ? null : echoSession(tty)),

@@ -13,6 +13,8 @@ import { encodeNetlink, netlinkFamily, type NetlinkMessage } from '../../linux/n
 import type { Operation } from '../../runtime/plan/operations.ts';
 
 export interface NetworkFilter {
+  /** Of the family inet. */
+  readonly table: string;
   /** Makes the rules whole for every network and every published port there is; call before a container is connected. Throws system. */
   ensure(): void;
   /** Operations for a plan: one transaction each. Taking back what is not there is right. */
@@ -70,6 +72,7 @@ export function createNetworkFilter({ table, guardFile, networks, ports, onFailu
     }
   };
   return {
+    table,
     ensure,
     publish: (list) => transaction('its published ports lead to it', list.length === 0 ? [] : filter.publish(list), 0),
     unpublish: (list) => transaction('its published ports lead nowhere', list.length === 0 ? [] : filter.unpublish(list), 1),

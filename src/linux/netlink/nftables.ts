@@ -209,6 +209,8 @@ export const deleteElements = (table: string, set: string, elements: readonly El
 /** Requests: one table, and what to dump of it. */
 export const getTable = (name: string): NetlinkMessage => nftRequest(nftMessage.GETTABLE, [{ type: a.TABLE_NAME, value: name }]);
 export const getChains = (): NetlinkMessage => nftRequest(nftMessage.GETCHAIN, []);
+/** Of every table of every family. */
+export const getEveryChain = (): NetlinkMessage => ({ type: nftMessage.GETCHAIN, body: nfgenmsg(NFPROTO_UNSPEC) });
 export const getSets = (table: string): NetlinkMessage => nftRequest(nftMessage.GETSET, [{ type: a.SET_TABLE, value: table }]);
 export const getRules = (table: string): NetlinkMessage => nftRequest(nftMessage.GETRULE, [{ type: a.RULE_TABLE, value: table }]);
 export const getElements = (table: string, set: string): NetlinkMessage =>
