@@ -106,6 +106,7 @@ function createSettings(options: DaemonOptions): EngineSettings {
     log: parseLogBounds(options.logOptions, defaultLogBounds),
     usernsRemap: options.usernsRemap ? resolveRemap(options.usernsRemap, readAccountFiles()) : null,
     respectInputRules: options.respectInputRules,
+    hostGateways: options.hostGateways,
     debug: options.debug,
   };
 }

@@ -20,6 +20,8 @@ export interface DaemonOptions {
   readonly defaultAddressPools: readonly string[];
   /** Published ports are reached by way of the host's own input rules. */
   readonly respectInputRules: boolean;
+  /** IP addresses that `host-gateway` stands for; empty: those of the default network's bridge. */
+  readonly hostGateways: readonly string[];
   /** `max-size`, `max-file`. */
   readonly logOptions: Readonly<Record<string, string>>;
 }

@@ -6,6 +6,8 @@ export interface ContainerPaths {
   readonly hosts: string;
   readonly hostname: string;
   readonly resolvConf: string;
+  /** Of what was written there: whoever changes the file keeps it. */
+  readonly resolvConfHash: string;
   readonly log: string;
   /** Written by the shim when the container's first process has ended. */
   readonly exitRecord: string;
@@ -18,6 +20,7 @@ export function containerPaths(dataRoot: string, id: string): ContainerPaths {
     hosts: join(directory, 'hosts'),
     hostname: join(directory, 'hostname'),
     resolvConf: join(directory, 'resolv.conf'),
+    resolvConfHash: join(directory, 'resolv.conf.hash'),
     log: join(directory, `${id}-json.log`),
     exitRecord: join(directory, 'exit.json'),
   };

@@ -16,8 +16,8 @@ export type ResolvConfPlace = { readonly kind: 'host' } | { readonly kind: 'plai
 
 export interface ExternalServer {
   readonly address: string;
-  /** It is the host's own, on the host's loopback. */
-  readonly hostLoopback: boolean;
+  /** It is the host's own, and asked from there. */
+  readonly fromHost: boolean;
 }
 
 export interface ResolvConf {
@@ -39,9 +39,14 @@ interface Parsed {
   readonly other: string[];
 }
 
-/** `host`: the host's file. */
-export function makeResolvConf(host: string, overrides: ResolvConfOverrides, place: ResolvConfPlace): ResolvConf {
-  const parsed = parse(host);
+/** A `resolv.conf` of the host's; the path is empty when there is none that helps. */
+export interface HostFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+export function makeResolvConf(host: HostFile, overrides: ResolvConfOverrides, place: ResolvConfPlace): ResolvConf {
+  const parsed = parse(host.text);
   const overridden = { nameservers: overrides.servers.length > 0, search: overrides.search.length > 0, options: overrides.options.length > 0 };
   const servers = overridden.nameservers ? [...overrides.servers] : parsed.servers;
   const search = overridden.search ? overrides.search.filter((domain) => domain !== '.') : parsed.search;
@@ -60,9 +65,9 @@ export function makeResolvConf(host: string, overrides: ResolvConfOverrides, pla
     ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
     ...parsed.other,
     '',
-    `# Based on host file: '/etc/resolv.conf'${{ host: '', plain: ' (legacy)', internal: ' (internal resolver)' }[place.kind]}`,
+    `# Based on host file: '${host.path}'${{ host: '', plain: ' (legacy)', internal: ' (internal resolver)' }[place.kind]}`,
     ...(usedDefaults ? ['# Used default nameservers.'] : []),
-    ...(external.length > 0 ? [`# ExtServers: [${external.map(({ address, hostLoopback }) => (hostLoopback ? `host(${address})` : address)).join(' ')}]`] : []),
+    ...(internal ? [externalLine(external)] : []),
     ...(parsed.invalid.length > 0 ? [`# Invalid nameservers: [${parsed.invalid.join(' ')}]`] : []),
     `# Overrides: [${Object.entries(overridden).flatMap(([name, is]) => (is ? [name] : [])).join(' ')}]`,
     ...(ndotsFrom === undefined ? [] : [`# Option ndots from: ${ndotsFrom}`]),
@@ -81,14 +86,15 @@ function serversFor(place: ResolvConfPlace, servers: readonly string[], areOverr
       return { shown: usedDefaults ? [...defaultServers.ipv4, ...(place.ipv6 ? defaultServers.ipv6 : [])] : reachable, external: [], usedDefaults };
     }
     case 'internal': {
-      const usedDefaults = servers.length === 0;
-      const external = (usedDefaults ? defaultServers.ipv4 : servers).map((address) => ({
-        address, hostLoopback: !areOverridden && (isLoopback(address) || address.includes('%')),
-      }));
-      return { shown: [place.address], external, usedDefaults };
+      const external = servers.map((address) => ({ address, fromHost: !areOverridden }));
+      return { shown: [place.address], external, usedDefaults: false };
     }
   }
 }
+
+const externalLine = (servers: readonly ExternalServer[]): string => (servers.length === 0
+  ? '# NO EXTERNAL NAMESERVERS DEFINED'
+  : `# ExtServers: [${servers.map(({ address, fromHost }) => (fromHost ? `host(${address})` : address)).join(' ')}]`);
 
 const isLoopback = (address: string) => /^(?:127\.|::1$)/.test(address);
 

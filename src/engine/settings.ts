@@ -26,5 +26,7 @@ export interface EngineSettings {
   readonly usernsRemap: UserNamespaceRemap | null;
   /** Published ports are reached by way of the host's own input rules. */
   readonly respectInputRules: boolean;
+  /** What `host-gateway` stands for; empty: the addresses of the default network's bridge. */
+  readonly hostGateways: readonly string[];
   readonly debug: boolean;
 }

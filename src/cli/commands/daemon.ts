@@ -24,6 +24,7 @@ export const command: Command = {
     flag('ip', 'string', 'Where ports of the default network are published that name no address (default 0.0.0.0)'),
     flag('default-address-pool', 'list', 'Where networks get their subnets from (base=10.0.0.0/8,size=24)', { value: 'pool' }),
     flag('respect-input-rules', 'bool', "Published ports are subject to the host's input rules: connections are relayed"),
+    flag('host-gateway-ip', 'list', 'Address that host-gateway stands for in --add-host (default: that of the default network)', { value: 'ip' }),
     flag('userns-remap', 'string', 'Map users of containers to others on the host (USER[:GROUP], UID[:GID] or default)'),
     flag('log-opt', 'list', 'Bounds of logs (max-size=10m, max-file=5)', { value: 'map' }),
     flag('D,debug', 'bool', 'Say more about what happens'),
@@ -60,6 +61,7 @@ function daemonOptions(flags: Flags): DaemonOptions {
     respectInputRules: flags.bool('respect-input-rules'),
     logOptions: logOptions(flags.list('log-opt')),
     defaultAddressPools: flags.list('default-address-pool'),
+    hostGateways: flags.list('host-gateway-ip').map(ipAddress),
     ...optional('pidfile', 'pidfile'),
     ...optional('bridge', 'bridge'),
     ...optional('bridgeAddress', 'bip'),
@@ -67,6 +69,11 @@ function daemonOptions(flags: Flags): DaemonOptions {
     ...optional('cgroupParent', 'cgroup-parent'),
     ...optional('usernsRemap', 'userns-remap'),
   };
+}
+
+function ipAddress(text: string): string {
+  if (isIP(text) === 0) throw new ExitError(125, `caisson: invalid --host-gateway-ip ${JSON.stringify(text)}: it is an IP address`);
+  return text;
 }
 
 function logOptions(given: readonly string[]): Record<string, string> {

@@ -10,8 +10,8 @@ import type { Container } from '../container.ts';
 import { isAlive } from '../container-state.ts';
 import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
-import { writeNetworkFiles } from '../network-files.ts';
 import { currentRelease } from '../launch-request.ts';
+import { addToNetworkFiles, removeFromNetworkFiles } from '../network-files.ts';
 import { parseMode } from '../spec/modes.ts';
 import { newEndpoint, portOf, publishNames, publishNetworkEvent } from './endpoints.ts';
 import { gatewayEndpoint, gatewayEndpoints } from './gateway.ts';
@@ -91,7 +91,7 @@ async function plugIn(context: EngineContext, container: Container, network: Net
     publishNames(context, [endpoint]);
     throw asSystemError(error, `failed to connect ${record.name} to ${network.name}`);
   }
-  writeNetworkFiles(context, container);
+  addToNetworkFiles(context, container, endpoint);
 }
 
 async function pullOut(context: EngineContext, container: Container, endpoint: Endpoint): Promise<void> {
@@ -114,7 +114,7 @@ async function pullOut(context: EngineContext, container: Container, endpoint: E
   }
   context.networks.release(endpoint);
   publishNames(context, [endpoint]);
-  writeNetworkFiles(context, container);
+  removeFromNetworkFiles(context, container, endpoint);
 }
 
 /** In the container's namespace. */

@@ -17,7 +17,7 @@ export function nameService(context: EngineContext, container: Container): Opera
   return nameServiceOperation({
     tables: networks.map((network) => context.names.path(network)),
     links: networks.flatMap((network, table) => linksOn(container, network).map((link) => ({ table, ...link }))),
-    servers: servers.map(({ address, hostLoopback }) => ({ address, fromHost: hostLoopback })),
+    servers,
     ndotsSet,
     outside: (['ipv4', 'ipv6'] as const).some((family) => gatewayEndpoint(context, container, family) !== undefined),
   });

@@ -1,4 +1,5 @@
 /** What a plan does to give a container a name service: sockets in its network namespace, and a table that leads port 53 to them. */
+import { networkInterfaces } from 'node:os';
 import { destinationAddress, destinationPort, dnat, lookUp, matches, meta, portKey } from '../../linux/netlink/expressions.ts';
 import { encodeNetlink, messageFlag, type NetlinkMessage } from '../../linux/netlink/message.ts';
 import { addElements, be32, concatenated, newChain, newRule, newSet, nftAttribute, nftBatch, nftMessage } from '../../linux/netlink/nftables.ts';
@@ -42,16 +43,23 @@ export function nameServiceOperation({ tables, links, servers, ndotsSet, outside
 /** Docker's. */
 const maxServers = 3;
 
-/** Of each, in 24 bytes: u32 whether it is asked from the host, u32 0, the address, one of IPv4 mapped into IPv6. */
+/** Of each, in 24 bytes: u32 whether it is asked from the host, u32 the interface of a link-local address, the address, one of IPv4 mapped into IPv6. */
 function encodeServers(servers: readonly NameServer[]): Uint8Array {
   // Asking ourselves has no end.
   const others = servers.filter(({ address, fromHost }) => fromHost || address !== nameServiceAddress);
   return Buffer.concat(others.slice(0, maxServers).map(({ address, fromHost }) => {
-    const bytes = addressBytes(address);
+    const [bare = '', zone] = address.split('%');
+    const bytes = addressBytes(bare);
     const mapped = bytes.length === 4 ? Buffer.concat([Buffer.alloc(10), Buffer.of(0xff, 0xff), bytes]) : bytes;
-    return Buffer.concat([Buffer.of(fromHost ? 1 : 0, 0, 0, 0), Buffer.alloc(4), mapped]);
+    const head = Buffer.alloc(8);
+    head.writeUInt32LE(fromHost ? 1 : 0, 0);
+    head.writeUInt32LE(zone === undefined ? 0 : interfaceIndex(zone), 4);
+    return Buffer.concat([head, mapped]);
   }));
 }
+
+/** 0 when the host has no such interface. */
+const interfaceIndex = (name: string): number => networkInterfaces()[name]?.find(({ family }) => family === 'IPv6')?.scopeid ?? 0;
 
 const table = 'caisson-names';
 const map = 'service';
