@@ -2,6 +2,7 @@
 import { pipeline, Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { invalidParameter } from '../../errors.ts';
+import { throughProgram } from './program.ts';
 import { ZstdFrames } from './zstd-frames.ts';
 
 /** Bun's and Node's default of 16 kB halves the speed. */
@@ -24,8 +25,8 @@ export function compressionOf(head: Uint8Array): Compression {
 }
 
 /**
- * The same bytes uncompressed: gzip and zstd, or nothing to do. Rejects with invalid-parameter when a compressed stream
- * is damaged or incomplete, and for compressions that are not supported.
+ * The same bytes uncompressed: gzip and zstd, with programs of the host bzip2 and xz, or nothing to do. Rejects with invalid-parameter when
+ * a compressed stream is damaged or incomplete.
  */
 export async function* decompress(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const iterator = input[Symbol.asyncIterator]();
@@ -36,10 +37,7 @@ export async function* decompress(input: AsyncIterable<Uint8Array>): AsyncGenera
     if (kind === 'none') yield* whole;
     else if (kind === 'gzip') yield* through(whole, zlib.createGunzip({ chunkSize }), kind);
     else if (kind === 'zstd') yield* through(checkedFrames(whole), zlib.createZstdDecompress({ chunkSize }), kind);
-    else
-      throw invalidParameter(
-        `the archive is compressed with ${kind}, which is not supported: use gzip, zstd or no compression`,
-      );
+    else yield* throughProgram(whole, kind);
   } finally {
     await iterator.return?.();
   }
