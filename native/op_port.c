@@ -45,7 +45,7 @@ static void set_option(int fd, int level, int name, int value)
 
 /*
  * Whoever had the port before may have left connections behind that the kernel remembers for a minute; they do not stand in the way
- * of one who reuses the address, nor of its listen(2). Afterwards it is not for others to reuse: theirs fails.
+ * of one who reuses the address, nor of its listen(2). Where nobody listens it is taken back: others' listen(2) fails.
  */
 static int bind_stream(const struct port *port)
 {
@@ -73,8 +73,12 @@ static int begin_relaying(struct port *port)
     set_option(port->source.fd, IPPROTO_IP, IP_PKTINFO, 1);
   else if (port->is_datagram)
     set_option(port->source.fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-  else if (syscall(SYS_listen, port->source.fd, 128) < 0)
-    return -errno;
+  else {
+    /* Connections inherit it, and are in nobody's way when they have been closed. While it listens, nobody else can bind. */
+    set_option(port->source.fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (syscall(SYS_listen, port->source.fd, 128) < 0)
+      return -errno;
+  }
   watch(&port->source, EPOLLIN);
   return 0;
 }
@@ -93,7 +97,7 @@ static int open_port(struct runner *run, struct port *port, int protocol)
     error = begin_relaying(port);
   else if (error == 0 && port->is_datagram)
     refuse_all(port->source.fd);
-  if (!port->is_datagram)
+  else if (error == 0)
     set_option(port->source.fd, SOL_SOCKET, SO_REUSEADDR, 0);
   if (error < 0)
     source_close(&port->source);

@@ -72,6 +72,10 @@ it('is reached by IPv6, and by ::1, whatever addresses the container has', async
   }
   expect(await lab.host.ask('::1', 8181)).toMatch(/^four: /);
   expect(await outside.ask(hostAddress6, 8181)).toBeUndefined();
+  // A connection that the relay has closed first is remembered by the kernel for a minute, and is in nobody's way.
+  await lab.host.do('$0 sleep 1 | $0 nc ::1 8180');
+  await subject.output('restart', '-t', '0', 'four');
+  expect(await asked(lab.host, '::1', 8180)).toMatch(/^four: /);
   await subject.output('rm', '-f', 'four', 'six');
   await subject.output('network', 'rm', 'double');
 });
