@@ -3,7 +3,7 @@ import { afterEach, describe, expect } from 'bun:test';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Client } from '../support/http.ts';
+import { Client, demultiplex } from '../support/http.ts';
 import { busybox } from '../support/paths.ts';
 import { missing, requires } from '../support/requirements.ts';
 import { leavesNothingBehind, Subject, useEngine } from '../support/subject.ts';
@@ -296,6 +296,26 @@ describe('a full disk', () => {
       expect((await full.docker('image', 'inspect', 'too:big')).code).toBe(1);
       const filled = await full.docker('run', '--rm', 'busybox', 'sh', '-c', 'dd if=/dev/zero of=/fill bs=1M 2>&1 | grep -o "No space left on device"');
       expect(filled).toMatchObject({ code: 0, stdout: 'No space left on device\n' });
+      expect(await full.output('run', '--rm', 'busybox', 'echo', 'goes on')).toBe('goes on');
+    } finally {
+      await full.end();
+    }
+  });
+
+  ourOwn('costs a log its last lines, whole ones, and its container nothing', async () => {
+    await full.start();
+    try {
+      const id = await full.output('create', '--log-opt', 'max-size=-1', 'busybox', 'sh', '-c', 'yes "a line that fills a disk" | head -n 1000000; echo done >&2; exec sleep 1000');
+      const attached = await Client.hijack(full.engine.socket, `/containers/${id}/attach?stream=1&stderr=1`);
+      await full.output('start', id);
+      expect(demultiplex((await attached.read()) ?? Buffer.alloc(0)).stderr.toString()).toBe('done\n');
+      attached.socket.destroy();
+      const lines = (await full.output('logs', id)).split('\n');
+      expect(lines.length).toBeGreaterThan(10_000);
+      expect(lines.length).toBeLessThan(1_000_000);
+      expect(lines.filter((line) => line !== 'a line that fills a disk')).toEqual([]);
+      expect(await full.inspect(id, '{{.State.Status}}')).toBe('running');
+      expect((await full.docker('rm', '-f', id)).code).toBe(0);
       expect(await full.output('run', '--rm', 'busybox', 'echo', 'goes on')).toBe('goes on');
     } finally {
       await full.end();
