@@ -11,6 +11,7 @@ import { createExec, findExec, resizeExec, startExec } from './exec.ts';
 import { inspectContainer, sizes } from './inspect.ts';
 import { listContainers } from './list.ts';
 import { archiveFromContainer, containerChanges, exportContainer, extractToContainer, statInContainer } from './files/archive.ts';
+import { removeLink } from './links.ts';
 import { readLogs } from './log-reader.ts';
 import { checkName } from './names.ts';
 import { containerPaths } from './paths.ts';
@@ -73,8 +74,11 @@ export function createContainerService(context: EngineContext): ContainerService
     update: (ref, request) => updateContainer(context, ref, request),
 
     remove: async (ref, options) => {
+      if (options.link) {
+        removeLink(context, ref);
+        return;
+      }
       const container = registry.get(ref);
-      if (options.link) throw conflict('Conflict, cannot remove the default link name of the container', { object: container.id });
       if (container.removing) throw conflict(`removal of container ${ref} is already in progress`, { object: container.id });
       await prefixed(`cannot remove container ${JSON.stringify(ref)}`, () => removeContainer(context, container, options));
     },

@@ -30,6 +30,8 @@ export interface ContainerRecord {
   networks: Record<string, EndpointSettings>;
   /** Its interfaces while it runs, the first being eth0. */
   endpoints: readonly Endpoint[];
+  /** Other containers that it knows by names of its own on the default network. */
+  links?: readonly ContainerLink[];
   /** The host's ports that lead to it while it runs. */
   ports: readonly PortBinding[];
   /** Resolved at create; inspect shows them without their details. */
@@ -42,6 +44,13 @@ export interface ContainerRecord {
   /** A commit has frozen it, and is to thaw it. */
   pausedForCommit?: true;
   state: ContainerState;
+}
+
+/** `--link`: `name` is the other's at create, for when it is gone. */
+export interface ContainerLink {
+  readonly containerId: string;
+  readonly name: string;
+  readonly alias: string;
 }
 
 /** A client that attached before the container ran: its streams are connected by the launch. */

@@ -9,6 +9,7 @@ import { created } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { encodeContainerConfig, encodeHostConfig } from './docker-encoding.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from './docker-types.ts';
+import { resolveLinks } from './links.ts';
 import { validateLogOptions } from './log-options.ts';
 import { checkName, generateName } from './names.ts';
 import { checkEndpoints, requestedNetworks } from './networks/requested.ts';
@@ -31,14 +32,15 @@ export async function createContainer(context: EngineContext, name: string | und
   const argv = argvOf(config);
   const networks = requestedNetworks(request, config, hostConfig);
   checkEndpoints(context.networks, networks);
+  const links = resolveLinks(context, hostConfig);
   const containerName = name === undefined || name === '' ? generateName((taken) => context.registry.isNameTaken(taken)) : checkName(name);
   context.registry.checkNameFree(containerName);
   const id = randomBytes(32).toString('hex');
   const record: ContainerRecord = {
-    id, name: containerName, created: nowText(), hostConfig: encodeHostConfig(hostConfig),
+    id, name: containerName, created: nowText(), hostConfig: encodeHostConfig({ ...hostConfig, Links: null }),
     config: encodeContainerConfig({ ...config, Hostname: hostnameOf(context, config, hostConfig, id) }),
     imageId: image?.id ?? '', topLayer: image?.topLayer ?? null, argv, mounts: mountsOf(context, config, hostConfig),
-    networks, endpoints: [], ports: [],
+    networks, endpoints: [], ports: [], ...(links.length === 0 ? {} : { links }),
     restartCount: 0, manuallyStopped: false, state: created,
   };
   register(context, record);

@@ -14,12 +14,12 @@ const localHosts = [
   'ff02::2\tip6-allrouters',
 ];
 
-/** The whole text at a start. Throws system for `host-gateway` where there is none. */
-export function hostsFile(context: EngineContext, { record }: Container): string {
+/** The whole text at a start; `links`: lines of other containers. Throws system for `host-gateway` where there is none. */
+export function hostsFile(context: EngineContext, { record }: Container, links: readonly string[]): string {
   const extra = (record.hostConfig.ExtraHosts ?? []).flatMap((entry) => extraHost(context, entry));
   if (record.hostConfig.NetworkMode === 'host' && extra.length === 0) return readText('/etc/hosts');
   const own = record.endpoints.flatMap((endpoint) => ownHosts(record.config, endpoint));
-  return `${[...localHosts, ...extra, ...own].join('\n')}\n`;
+  return `${[...localHosts, ...extra, ...links, ...own].join('\n')}\n`;
 }
 
 /** A container that runs has a new endpoint. */
@@ -35,6 +35,14 @@ export function removeHosts(path: string, { record }: Container, endpoint: Endpo
   const gone = new Set(ownHosts(record.config, endpoint));
   // In place: the file is bound into the container.
   writeFileSync(path, readFileSync(path, 'latin1').split('\n').filter((line) => !gone.has(line)).join('\n'), 'latin1');
+}
+
+/** A container that is linked has another address, or, without one, is linked no more. In place, as above. */
+export function updateLinkedHosts(path: string, names: string, address: string | undefined): void {
+  if (statSync(path).size > maxSize) return;
+  const kept = readFileSync(path, 'latin1').split('\n').filter((line) => line.slice(line.indexOf('\t') + 1) !== names || !line.includes('\t'));
+  const text = kept.join('\n');
+  writeFileSync(path, address === undefined ? text : `${text}${address}\t${names}\n`, 'latin1');
 }
 
 /** With the whole name, and the part of it before the first dot. */

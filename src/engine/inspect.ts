@@ -4,6 +4,7 @@ import { dockerState } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { shownHealth } from './health/health.ts';
 import { networkSettings } from './networks/shown.ts';
+import { shownLinks } from './links.ts';
 import { containerPaths } from './paths.ts';
 
 export function inspectContainer(context: EngineContext, container: Container, withSize: boolean): object {
@@ -27,7 +28,7 @@ export function inspectContainer(context: EngineContext, container: Container, w
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: execs.length > 0 ? execs : null,
-    HostConfig: record.hostConfig,
+    HostConfig: { ...record.hostConfig, Links: shownLinks(context, container) },
     GraphDriver: {
       Data: {
         ID: record.id,

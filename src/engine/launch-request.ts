@@ -13,6 +13,7 @@ import type { ContainerExec } from './container-exec.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import type { ExecStart } from './exec.ts';
+import { withLinkEnvironment } from './links.ts';
 import { logAttributes } from './log-attributes.ts';
 import { startedLogBounds } from './log-options.ts';
 import { networkOperations } from './networks/endpoints.ts';
@@ -69,10 +70,10 @@ const compile = ({ host }: EngineContext, id: string, spec: LaunchSpec): Plan =>
 
 export function buildExecRequest(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart): ExecRequest {
   const { record } = container;
-  const { config, hostConfig } = record;
+  const { hostConfig } = record;
   const spec = specOf(context, container);
   const process = buildExecProcess({
-    exec: exec.config, config, hostConfig, container: spec.config, userFiles: userFiles(context, spec.root), host: context.host,
+    exec: exec.config, config: withLinkEnvironment(context, container), hostConfig, container: spec.config, userFiles: userFiles(context, spec.root), host: context.host,
     ...(options.consoleSize ? { consoleSize: options.consoleSize } : {}),
   });
   const plan = compileExec({
@@ -101,7 +102,7 @@ function buildSpec(context: EngineContext, container: Container): LaunchSpec {
   const { settings } = context;
   const root = context.storage.root(record.id, record.topLayer);
   const built = buildOciConfig({
-    id: record.id, config: record.config, hostConfig: record.hostConfig, argv: record.argv, mounts: record.mounts,
+    id: record.id, config: withLinkEnvironment(context, container), hostConfig: record.hostConfig, argv: record.argv, mounts: record.mounts,
     rootPath: root.mergedDir, networkFiles: networkFiles(context, container), userFiles: userFiles(context, root),
     joined: joinedProcesses(context, container), shmPath: shmPath(context, container), cgroupParent: settings.cgroupParent,
     initBinary: settings.initBinary, remap: settings.usernsRemap, devices: context.devices, host: context.host,

@@ -7,6 +7,7 @@ import type { HostConfig } from './docker-types.ts';
 import type { Filters } from './engine.ts';
 import { matchesLabel } from './events.ts';
 import { humanDuration } from './human-duration.ts';
+import { linkNames } from './links.ts';
 import { shownMounts, sizes } from './inspect.ts';
 import { listedPorts, shownPorts } from './networks/ports.ts';
 import { shownEndpoints } from './networks/shown.ts';
@@ -43,7 +44,9 @@ export function listContainers(context: EngineContext, request: ListRequest): ob
       && (exposed === undefined || Object.keys(shownPorts(context, container)).some((port) => exposed.has(port)))
       && (published === undefined || container.record.ports.some(({ hostPort, protocol }) => published.has(`${hostPort}/${protocol}`)));
   });
-  return (request.limit > 0 ? chosen.slice(0, request.limit) : chosen).map((container) => summary(context, container, request.size, idOfImage));
+  const links = linkNames(context);
+  return (request.limit > 0 ? chosen.slice(0, request.limit) : chosen)
+    .map((container) => summary(context, container, request.size, { idOfImage, links: links.get(container.id) ?? [] }));
 }
 
 type ImageLookup = (name: string) => string | undefined;
@@ -136,11 +139,17 @@ const networkName = (container: Container) => {
   return mode === 'default' ? 'bridge' : mode;
 };
 
-function summary(context: EngineContext, container: Container, withSize: boolean, idOfImage: ImageLookup): object {
+interface Shared {
+  readonly idOfImage: ImageLookup;
+  /** Names that links give it. */
+  readonly links: readonly string[];
+}
+
+function summary(context: EngineContext, container: Container, withSize: boolean, { idOfImage, links }: Shared): object {
   const { record } = container;
   return {
     Id: record.id,
-    Names: [`/${record.name}`],
+    Names: [`/${record.name}`, ...links],
     Image: imageName(container, idOfImage),
     ImageID: record.imageId,
     Command: commandText(record.argv),

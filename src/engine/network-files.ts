@@ -6,6 +6,7 @@ import type { Endpoint } from '../network/network.ts';
 import type { Container } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { addHosts, hostsFile, removeHosts } from './hosts-file.ts';
+import { linkHosts } from './links.ts';
 import { type ContainerPaths, containerPaths } from './paths.ts';
 import { type HostFile, makeResolvConf, type ResolvConf, type ResolvConfPlace } from './resolv-conf.ts';
 
@@ -15,7 +16,7 @@ export function writeNetworkFiles(context: EngineContext, container: Container):
   if ((hostConfig.NetworkMode ?? '').startsWith('container:')) return;
   const paths = containerPaths(context.settings.dataRoot, container.id);
   writeFileSync(paths.hostname, `${config.Hostname ?? ''}\n`, { mode: 0o644 });
-  writeFileSync(paths.hosts, hostsFile(context, container), { mode: 0o644 });
+  writeFileSync(paths.hosts, hostsFile(context, container, linkHosts(context, container)), { mode: 0o644 });
   writeResolvConf(paths, resolvConfOf(context, container).text);
 }
 

@@ -13,6 +13,7 @@ import { recordExit, recordOutOfMemory } from './exit.ts';
 import { releaseAbandoned } from './abandoned.ts';
 import { beginMonitor } from './health/monitor.ts';
 import { buildLaunchRequest } from './launch-request.ts';
+import { checkLinks, tellLinked } from './links.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { attachEndpoints, detachEndpoints, failedSetUp, joinedNetworks, publishNetworkEvent, watchNetworks } from './networks/endpoints.ts';
 import { expectPublished, expectUnpublished, portFailure } from './networks/ports.ts';
@@ -64,6 +65,7 @@ export async function startContainer(context: EngineContext, container: Containe
     throw failedStart(context, container, failure);
   }
   publishMounted(context, container);
+  tellLinked(context, container);
   for (const network of joinedNetworks(context, container)) publishNetworkEvent(context, 'connect', container, network);
   context.events.publish('container', 'start', container.id, container.eventAttributes());
   const { phases, specified } = launched;
@@ -79,6 +81,7 @@ async function launch(
   mkdirSync(paths.directory, { recursive: true, mode: 0o710 });
   rmSync(paths.exitRecord, { force: true });
   makeBindSources(container);
+  checkLinks(context, container);
   attachEndpoints(context, container);
   writeNetworkFiles(context, container);
   const claim = await context.volumeMounts.claim(container.id, volumesOf(context, container));

@@ -1,6 +1,6 @@
 /** Whether a container may be created as asked (moby daemon/container.go verifyContainerSettings and what it calls). */
 import { existsSync } from 'node:fs';
-import { invalidParameter, notImplemented } from '../../errors.ts';
+import { invalidParameter } from '../../errors.ts';
 import { capabilityNames, normalizeCapabilities } from '../../linux/capabilities.ts';
 import { rlimitOfUlimit } from '../../linux/rlimits.ts';
 import type { ContainerConfig, HostConfig } from '../docker-types.ts';
@@ -129,17 +129,11 @@ function validateUserNamespace(
     throw invalidParameter('cannot share the host PID namespace when user namespaces are enabled');
 }
 
-/** Networks that exist before any network is made. */
-const builtInNetworks = new Set(['bridge', 'default', 'none', 'host', 'nat']);
-
 /** Runtimes that mean this engine's own. */
 const ownRuntimes = new Set(['', 'runc', 'caisson', 'io.containerd.runc.v2']);
 
-function validateUnsupported({ Links, NetworkMode, DeviceRequests, StorageOpt, Runtime = '', CgroupParent = '' }: HostConfig): void {
+function validateUnsupported({ DeviceRequests, StorageOpt, Runtime = '', CgroupParent = '' }: HostConfig): void {
   if (!ownRuntimes.has(Runtime)) throw invalidParameter(`unknown or invalid runtime name: ${Runtime}`);
-  // On a network of the user's own they are names there, which its endpoint settings say too.
-  const mode = parseMode(NetworkMode);
-  if (Links?.length && (mode.kind !== 'other' || builtInNetworks.has(mode.text))) throw notImplemented('links between containers are not supported');
   const [request] = (DeviceRequests ?? []) as { Driver?: string; Capabilities?: string[][] | null }[];
   if (request !== undefined) {
     const capabilities = (request.Capabilities ?? []).map((all) => `[${all.join(' ')}]`).join(' ');
