@@ -21,7 +21,7 @@ export async function* throughProgram(input: AsyncIterable<Uint8Array>, program:
   let failure: unknown;
   // A program that has found damage does not read on, which is no failure of its own.
   pipeline(Readable.from(input, { objectMode: false }), child.stdin, (error) => {
-    if (error && !['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes(String((error as NodeJS.ErrnoException).code))) failure = error;
+    if (error && !['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes(String(error.code))) failure = error;
   });
   ended.catch(() => undefined);
   try {
