@@ -51,9 +51,7 @@ static void serve(const uint8_t *data, size_t size, const struct sockaddr_in *cl
   enum query_state state = name_query_read(&query, data, size, &wrong);
   if (state == QUERY_IGNORED)
     return;
-  size_t answered = 0;
-  if (!names_come_last())
-    answered = state == QUERY_READ ? name_answer(&query, answer, query.udp_size) : name_result(&query, answer, wrong);
+  size_t answered = state == QUERY_READ ? name_answer(&query, answer, query.udp_size) : name_result(&query, answer, wrong);
   if (answered == 0 && names_keeps(&query))
     answered = name_result(&query, answer, RESULT_OK);
   if (answered == 0)

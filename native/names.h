@@ -13,7 +13,7 @@
 #define MAX_SERVERS 3
 
 enum { TYPE_A = 1, TYPE_PTR = 12, TYPE_MX = 15, TYPE_AAAA = 28, TYPE_OPT = 41 };
-enum { RESULT_OK = 0, RESULT_MALFORMED = 1, RESULT_FAILURE = 2, RESULT_UNKNOWN = 3, RESULT_NOT_IMPLEMENTED = 4, RESULT_REFUSED = 5 };
+enum { RESULT_OK = 0, RESULT_MALFORMED = 1, RESULT_FAILURE = 2, RESULT_NOT_IMPLEMENTED = 4, RESULT_REFUSED = 5 };
 
 static inline uint16_t be16_at(const uint8_t *at)
 {
@@ -66,8 +66,6 @@ bool names_find(uint16_t type, const uint8_t *name, size_t length, struct bytes 
 int names_set_servers(const struct bytes *servers, uint32_t flags);
 /* Whether the query is to be kept from the servers outside: Docker's rule for a user who has set ndots. */
 bool names_keeps(const struct name_query *query);
-/* The servers outside are asked before the tables. */
-bool names_come_last(void);
 /* A socket to a server, connected or about to be; -EDESTADDRREQ when there is no such server, else -errno. */
 int names_connect(uint32_t server, int type);
 /* Asks them for a client, and answers it then. */

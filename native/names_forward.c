@@ -28,7 +28,6 @@ struct forward {
   uint64_t deadline;
   uint32_t server;
   uint8_t id[2]; /* the client's */
-  bool is_known; /* the tables have the name, and are asked after the servers */
   size_t size;
   uint8_t query[MAX_FORWARDED];
 };
@@ -69,11 +68,6 @@ bool names_keeps(const struct name_query *query)
   return (flags & NAMES_NDOTS_SET) != 0 && (query->type == TYPE_A || query->type == TYPE_AAAA) && !query->has_dot;
 }
 
-bool names_come_last(void)
-{
-  return (flags & NAMES_LAST) != 0;
-}
-
 static int open_socket(const struct name_server *server, int type)
 {
   int kind = type | SOCK_CLOEXEC | SOCK_NONBLOCK;
@@ -97,9 +91,6 @@ int names_connect(uint32_t index, int type)
   CLOSE int fd = open_socket(&servers[index], type);
   if (fd < 0)
     return fd;
-  uint32_t mark = LIMIT_NAME_MARK;
-  if (names_come_last() && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0)
-    return -errno; /* it would come back here */
   /* A router that says there is no way makes the next server's turn come at once (ip(7), IP_RECVERR). */
   int on = 1;
   setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
@@ -126,13 +117,9 @@ static void reply_and_end(struct forward *forward, uint8_t *data, size_t size)
 static void give_up(struct forward *forward)
 {
   struct name_query query;
-  unsigned wrong = RESULT_FAILURE;
-  size_t size = 0;
-  if (name_query_read(&query, forward->query, forward->size, &wrong) == QUERY_READ && forward->is_known)
-    size = name_answer(&query, answer, query.udp_size);
-  if (size == 0)
-    size = name_result(&query, answer, RESULT_FAILURE);
-  reply_and_end(forward, answer, size);
+  unsigned wrong;
+  name_query_read(&query, forward->query, forward->size, &wrong);
+  reply_and_end(forward, answer, name_result(&query, answer, RESULT_FAILURE));
 }
 
 /* Asks the server that it is at, or the first behind it that can be asked. An id and a port of chance: who cannot see the query cannot answer it (RFC 5452). */
@@ -143,7 +130,7 @@ static void ask(struct forward *forward)
     random_bytes(forward->query, 2);
     if (fd >= 0 && send(fd, forward->query, forward->size, MSG_NOSIGNAL) == (ssize_t)forward->size) {
       forward->source = (struct source){ fd, 0, on_answer };
-      forward->deadline = monotonic_ms() + (forward->is_known ? LIMIT_NAME_KNOWN_MS : DNS_TIMEOUT_MS);
+      forward->deadline = monotonic_ms() + DNS_TIMEOUT_MS;
       watch(&forward->source, EPOLLIN);
       return;
     }
@@ -179,8 +166,6 @@ static void on_answer(struct source *source, uint32_t events)
   unsigned code = answer[3] & 0x0f;
   if (code == RESULT_FAILURE || code == RESULT_REFUSED)
     ask_next(forward);
-  else if (code == RESULT_UNKNOWN && forward->is_known)
-    give_up(forward);
   else
     reply_and_end(forward, answer, (size_t)got);
 }
@@ -208,7 +193,6 @@ void names_forward(const struct name_query *query, const struct sockaddr_in *cli
   forward->client = *client;
   forward->server = 0;
   forward->size = query->size;
-  forward->is_known = names_come_last() && name_answer(query, answer, query->udp_size) > 0;
   memcpy(forward->id, query->data, sizeof forward->id);
   memcpy(forward->query, query->data, query->size);
   ask(forward);

@@ -121,7 +121,6 @@ enum {
 enum {
   NAMES_NDOTS_SET = 1,
   NAMES_OUTSIDE = 2,
-  NAMES_LAST = 4,
 };
 
 struct op_mkdir {

@@ -217,8 +217,6 @@ export const nameFlag = {
   ndotsSet: 1,
   /** Servers on the host may be asked: the container reaches the outside. */
   outside: 2,
-  /** Servers are asked first, and the tables for what they do not have. */
-  last: 4,
 } as const;
 
 export type OperationName = keyof typeof operations;

@@ -109,10 +109,6 @@ export const limits = {
   nameIdleMs: 10_000,
   /** Queries over UDP that wait for a name server outside at a time; more are refused. */
   nameForwards: 256,
-  /** How long such a server has for a name that a container has too, where that comes last. */
-  nameKnownMs: 1000,
-  /** The mark (SO_MARK) of what the name service sends out itself, where other packets are led to it. */
-  nameMark: 0x4e41_4d45,
   /** How long a process waits for the attachments that were announced. */
   expectMs: 10_000,
 } as const;
