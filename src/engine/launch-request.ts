@@ -1,7 +1,7 @@
 /** From a container's record to what its shim is asked to do: the specification, the plan, the streams. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { conflict, invalidParameter, isClass } from '../errors.ts';
+import { conflict, invalidParameter, isClass, systemError } from '../errors.ts';
 import type { CgroupLayout } from '../linux/cgroup/layout.ts';
 import { compileContainer, compileExec, type NetworkOperations, type RootSource } from '../runtime/compile.ts';
 import { cgroupRefusal } from '../runtime/launch-error.ts';
@@ -147,7 +147,7 @@ function readUserFiles(context: EngineContext, root: RootDescription): UserFiles
 /** Whoever shares another container's network shares its names and resolvers too. */
 export function networkFiles(context: EngineContext, container: Container) {
   const mode = parseMode(container.record.hostConfig.NetworkMode);
-  const owner = mode.kind === 'container' ? context.registry.get(mode.container).id : container.id;
+  const owner = mode.kind === 'container' ? networkOwner(context, mode.container).id : container.id;
   const { hosts, hostname, resolvConf } = containerPaths(context.settings.dataRoot, owner);
   return { hosts, hostname, resolvConf };
 }
@@ -159,26 +159,41 @@ function shmPath(context: EngineContext, container: Container): string | undefin
   return mode.kind === 'shareable' ? join(containerPaths(context.settings.dataRoot, container.id).directory, 'shm') : undefined;
 }
 
+/** Sentences and statuses here are dockerd 28's; who is first to be named is, too. */
 function joinedProcesses(context: EngineContext, container: Container): JoinedProcesses {
   const { hostConfig } = container.record;
+  const network = joinedNetwork(context, hostConfig.NetworkMode);
   const pid = joined(context, hostConfig.PidMode, 'PID');
-  const network = joined(context, hostConfig.NetworkMode, 'network');
   const ipc = joined(context, hostConfig.IpcMode, 'IPC');
   return { ...(pid ? { pid } : {}), ...(network ? { network } : {}), ...(ipc ? { ipc } : {}) };
 }
 
-function joined(context: EngineContext, modeText: string | undefined, namespace: 'PID' | 'network' | 'IPC'): number | undefined {
+function networkOwner({ registry }: EngineContext, ref: string): Container {
+  const owner = registry.find(ref);
+  if (owner === undefined) throw systemError(`joining network namespace of container: No such container: ${ref}`, { object: ref });
+  return owner;
+}
+
+function joinedNetwork(context: EngineContext, modeText: string | undefined): number | undefined {
+  const mode = parseMode(modeText);
+  if (mode.kind !== 'container') return undefined;
+  const { record, state } = networkOwner(context, mode.container);
+  if (!isAlive(state)) throw conflict(`cannot join network namespace of a non running container: container ${record.name} is ${state.status}`);
+  return state.pid;
+}
+
+function joined(context: EngineContext, modeText: string | undefined, namespace: 'PID' | 'IPC'): number | undefined {
   const mode = parseMode(modeText);
   if (mode.kind !== 'container') return undefined;
   const owner = context.registry.get(mode.container);
   const { state } = owner;
   if (!isAlive(state)) {
-    if (namespace === 'network') throw conflict(`cannot join network of a non running container: ${owner.id}`);
-    throw conflict(`cannot join ${namespace} namespace of a non running container: container ${owner.id} is not running`);
+    const sentence = `failed to join ${namespace} namespace: container ${owner.id} is not running`;
+    throw namespace === 'PID' ? systemError(sentence) : conflict(sentence);
   }
   const kind = parseMode(owner.record.hostConfig.IpcMode).kind;
   if (namespace === 'IPC' && kind !== 'shareable' && kind !== 'host') {
-    throw invalidParameter(`cannot join IPC namespace of container ${mode.container}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
+    throw invalidParameter(`failed to join IPC namespace: container ${owner.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
   }
   return state.pid;
 }

@@ -57,7 +57,7 @@ function info(context: EngineContext): object {
     Images: context.images.list().length,
     Driver: context.storage.name,
     DriverStatus: [['Backing Filesystem', fileSystemName(settings.dataRoot)], ['Supports d_type', 'true'], ['Using metacopy', 'false'], ['Native Overlay Diff', 'true'], ['userxattr', 'false']],
-    Plugins: { Volume: ['local'], Network: ['host', 'null'], Authorization: null, Log: ['json-file', 'none'] },
+    Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'macvlan', 'null'], Authorization: null, Log: ['json-file', 'none'] },
     ...limitSupport(context.host.cgroup),
     Debug: settings.debug,
     NFd: 0,

@@ -86,10 +86,20 @@ describe('container:ID', () => {
   });
 
   it('refuses to join a container that is not running', async () => {
-    const id = await subject.output('create', 'busybox', 'true');
-    const result = await subject.docker('run', '--rm', '--network', `container:${id}`, 'busybox', 'true');
-    expect(result.code).toBe(125);
-    expect(result.stderr).toMatch(/cannot join network (namespace )?of a non running container: /);
+    const id = await subject.output('create', '--name', 'at-rest', 'busybox', 'true');
+    const start = async (option: string) => {
+      const { stderr, code } = await subject.docker('run', '--rm', option, `container:${id}`, 'busybox', 'true');
+      return `${code} ${stderr.split('\n')[0]}`;
+    };
+    expect(await start('--network')).toContain('125 docker: Error response from daemon: cannot join network namespace of a non running container: container at-rest is created');
+    for (const [option, name] of [['--pid', 'PID'], ['--ipc', 'IPC']] as const) {
+      expect(await start(option)).toContain(`125 docker: Error response from daemon: failed to join ${name} namespace: container ${id} is not running`);
+    }
+  });
+
+  it('says which namespace of a container that is not there', async () => {
+    const { stderr } = await subject.docker('run', '--rm', '--network', 'container:stranger', 'busybox', 'true');
+    expect(stderr).toContain('joining network namespace of container: No such container: stranger');
   });
 
   it('refuses to join a container that does not exist', async () => {
