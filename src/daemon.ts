@@ -7,6 +7,7 @@ import { chmodSync, closeSync, lstatSync, mkdirSync, readdirSync, renameSync, rm
 import { join, resolve } from 'node:path';
 import { createApiServer } from './api/server.ts';
 import { readAsset } from './assets.ts';
+import { createBuildService } from './engine/build/build-service.ts';
 import { ContainerRegistry } from './engine/container-registry.ts';
 import { createContainerService } from './engine/container-service.ts';
 import type { EngineContext } from './engine/context.ts';
@@ -46,6 +47,8 @@ import { PortAllocator } from './network/ports.ts';
 import { createLauncher } from './runtime/launcher.ts';
 import { existsInRoot, readFileInRoot } from './storage/lookup.ts';
 import { createOverlayDriver } from './storage/overlay2.ts';
+import type { Digest } from './storage/driver.ts';
+import { BuildCacheStore } from './store/build-cache.ts';
 import { ContainerStore } from './store/containers.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { NetworkStore } from './store/networks.ts';
@@ -66,6 +69,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   const networks = createNetworks(options, settings, database);
   const context = createContext(settings, database, networks, logger);
   const engine: Engine = {
+    builds: createBuildService(context),
     containers: createContainerService(context),
     images: createImageEndpoints(context),
     networks: createNetworkService({ networks, events: context.events, endpointsOf: (id) => endpointsOn(context, id) }),
@@ -156,7 +160,8 @@ function createContext(settings: EngineSettings, database: Database, networks: N
   const storage = createOverlayDriver({ dataRoot: settings.dataRoot, database });
   const registry = new ContainerRegistry(new ContainerStore(database), logger);
   const events = new EventBus();
-  const layersInUse = () => new Set(registry.all().flatMap((container) => container.record.topLayer ?? []));
+  const buildCache = new BuildCacheStore(database);
+  const layersInUse = () => new Set([...registry.all().flatMap((container) => container.record.topLayer ?? []), ...buildCache.topLayers() as Digest[]]);
   const cgroups = createCgroupDriver(settings.cgroupParent, {
     mountpointDirectory: join(settings.execRoot, 'cgroup-mountpoints'), parentRecord: join(settings.execRoot, 'cgroup-parents'),
   });
@@ -165,6 +170,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
     logger,
     registry,
     storage,
+    buildCache,
     events,
     disposal: new Disposal(logger),
     execs: new Map(),

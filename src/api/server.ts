@@ -10,6 +10,7 @@ import type { HttpResponse } from './http/response.ts';
 import type { Logger } from '../engine/logger.ts';
 import { parseQuery } from './query.ts';
 import { cleanPath, parseTarget, Router } from './router.ts';
+import { buildRoutes } from './routes/build.ts';
 import { containerArchiveRoutes } from './routes/container-archive.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
@@ -54,6 +55,7 @@ export function createApiServer({ engine, logger, version, onRequest }: ApiServe
     ...execRoutes(engine),
     ...imageRoutes(engine),
     ...imageArchiveRoutes(engine, logger),
+    ...buildRoutes(engine, logger),
     ...volumeRoutes(engine),
     ...networkRoutes(engine),
     ...containerPortRoutes(engine),

@@ -51,7 +51,7 @@ function configOf({ record }: Container, { config, changes }: CommitRequest): Re
 }
 
 /** Undefined when ids inside are those outside. */
-function ownerInside(context: EngineContext, container: Container): PackOptions['owner'] {
+export function ownerInside(context: EngineContext, container: Container): PackOptions['owner'] {
   const remap = remapOf(context, container);
   if (remap === null) return undefined;
   const { uidMappings, gidMappings } = remap;

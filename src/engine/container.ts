@@ -41,6 +41,8 @@ export interface ContainerRecord {
   health?: Health;
   /** A person stopped or signalled it: `unless-stopped` does not bring it back, not even when the daemon starts. */
   manuallyStopped: boolean;
+  /** A step of a build runs in it: a daemon that finds it removes it, as the build has ended with the last one. */
+  ofBuild?: true;
   /** A commit has frozen it, and is to thaw it. */
   pausedForCommit?: true;
   state: ContainerState;

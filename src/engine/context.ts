@@ -5,6 +5,7 @@ import type { Launcher } from '../runtime/shim.ts';
 import type { NetworkRegistry } from '../network/network.ts';
 import type { PortAllocator } from '../network/ports.ts';
 import type { RootDescription, StorageDriver } from '../storage/driver.ts';
+import type { BuildCacheStore } from '../store/build-cache.ts';
 import type { LocalVolumes } from '../volumes/local-volumes.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
 import type { DeviceSource } from './spec/build.ts';
@@ -27,6 +28,8 @@ export interface EngineContext {
   readonly execs: Map<string, ContainerExec>;
   readonly images: ImageService;
   readonly storage: StorageDriver;
+  /** What building has given. */
+  readonly buildCache: BuildCacheStore;
   readonly volumes: LocalVolumes;
   readonly volumeMounts: VolumeMounts;
   readonly networks: NetworkRegistry;

@@ -23,12 +23,29 @@ import { validateCreate } from './spec/validate.ts';
 import { nowText } from './timestamps.ts';
 
 export async function createContainer(context: EngineContext, name: string | undefined, request: CreateRequest, platform: string) {
+  const image = findImage(context, request.Image ?? '', platform);
+  const root = image === undefined ? emptyRoot : { imageId: image.id, topLayer: image.topLayer, config: image.config.config };
+  return createOn(context, name, request, root);
+}
+
+/** What a container's root is on, and the configuration that it takes over. */
+export interface RootOfContainer {
+  readonly imageId: ContainerRecord['imageId'];
+  readonly topLayer: ContainerRecord['topLayer'];
+  readonly config: ContainerConfig | undefined;
+}
+
+const emptyRoot: RootOfContainer = { imageId: '', topLayer: null, config: undefined };
+
+/** The same on a root that is no image's, such as that of a step of a build. */
+export function createOn(
+  context: EngineContext, name: string | undefined, request: CreateRequest, root: RootOfContainer, extra: Pick<ContainerRecord, 'ofBuild'> = {},
+): { Id: string; Warnings: string[] } {
   const { HostConfig: requestedHost, NetworkingConfig: _networks, ...requestedConfig } = request;
   const hostConfig = adaptHostConfig(requestedHost ?? {}, context.host);
   const Warnings = validateCreate(requestedConfig, hostConfig, context.host);
   hostConfig.LogConfig = logConfig(hostConfig);
-  const image = findImage(context, requestedConfig.Image ?? '', platform);
-  const config = mergeConfig(context, requestedConfig, hostConfig, image);
+  const config = mergeConfig(context, requestedConfig, hostConfig, root.config);
   const argv = argvOf(config);
   const networks = requestedNetworks(request, config, hostConfig);
   checkEndpoints(context.networks, networks);
@@ -39,9 +56,9 @@ export async function createContainer(context: EngineContext, name: string | und
   const record: ContainerRecord = {
     id, name: containerName, created: nowText(), hostConfig: encodeHostConfig({ ...hostConfig, Links: null }),
     config: encodeContainerConfig({ ...config, Hostname: hostnameOf(context, config, hostConfig, id) }),
-    imageId: image?.id ?? '', topLayer: image?.topLayer ?? null, argv, mounts: mountsOf(context, config, hostConfig),
+    imageId: root.imageId, topLayer: root.topLayer, argv, mounts: mountsOf(context, config, hostConfig),
     networks, endpoints: [], ports: [], ...(links.length === 0 ? {} : { links }),
-    restartCount: 0, manuallyStopped: false, state: created,
+    restartCount: 0, manuallyStopped: false, state: created, ...extra,
   };
   register(context, record);
   return { Id: id, Warnings };
@@ -80,8 +97,8 @@ function findImage(context: EngineContext, name: string, platform: string): Imag
   return image;
 }
 
-function mergeConfig(context: EngineContext, request: ContainerConfig, hostConfig: HostConfig, image: Image | undefined): ContainerConfig {
-  const config = mergeImageConfig(request, image?.config.config);
+function mergeConfig(context: EngineContext, request: ContainerConfig, hostConfig: HostConfig, image: ContainerConfig | undefined): ContainerConfig {
+  const config = mergeImageConfig(request, image);
   if (config.StopSignal) parseSignal(config.StopSignal);
   for (const mode of [hostConfig.PidMode, hostConfig.IpcMode]) {
     const parsed = parseMode(mode);

@@ -1,4 +1,5 @@
 /** `GET /system/df`: what objects take on the disk. */
+import { buildUsage } from './build/cache-usage.ts';
 import type { EngineContext } from './context.ts';
 import type { DiskUsage, UsageKind } from './engine.ts';
 import { listImages } from './image-list.ts';
@@ -13,7 +14,7 @@ export function diskUsage(context: EngineContext, kinds: ReadonlySet<UsageKind>)
     Images: kinds.has('image') ? listImages(context, images) : null,
     Containers: kinds.has('container') ? listContainers(context, containers) : null,
     Volumes: kinds.has('volume') ? volumes(context) : null,
-    BuildCache: kinds.has('build-cache') ? [] : null,
+    BuildCache: kinds.has('build-cache') ? buildUsage(context.buildCache) : null,
   };
 }
 

@@ -3,6 +3,7 @@
  * with Docker's texts. `ref` is always a name, an id, or a unique id prefix.
  */
 import type { Duplex } from 'node:stream';
+import type { ClassicBuildRequest, Send } from '../build/classic/build.ts';
 import type { Platform } from '../images/platform.ts';
 import type { ImageService, RemoveOptions } from '../images/service.ts';
 import type { ContainerConfig, CreateRequest, EndpointSettings, ExecConfig, HostConfig } from './docker-types.ts';
@@ -240,7 +241,24 @@ export interface NetworkService {
   prune(filters: Filters): Promise<object>;
 }
 
+/** `POST /build/prune`. */
+export interface BuildPruneRequest {
+  readonly all: boolean;
+  /** Bytes that stay; 0: nothing. */
+  readonly keepStorage: number;
+  readonly filters: Filters;
+}
+
+export interface BuildService {
+  /** `POST /build`. Rejects for what can be refused before anything is told; what goes wrong later is the last record. */
+  build(request: ClassicBuildRequest, send: Send): Promise<void>;
+  /** Docker's BuildCache records. */
+  usage(): object[];
+  prune(request: BuildPruneRequest): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }>;
+}
+
 export interface Engine {
+  readonly builds: BuildService;
   readonly networks: NetworkService;
   readonly volumes: VolumeService;
   readonly containers: ContainerService;

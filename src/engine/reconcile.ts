@@ -27,7 +27,16 @@ export async function reconcile(context: EngineContext): Promise<void> {
   await Promise.all(containers.map((container) => reconcileContainer(context, container)));
   context.volumeMounts.sweep(context.volumes.all());
   restoreFilter(context);
+  await removeSteps(context, containers);
   for (const container of containers) bringUp(context, container);
+}
+
+/** Builds ended with the daemon that ran them. */
+async function removeSteps(context: EngineContext, containers: readonly Container[]): Promise<void> {
+  const steps = containers.filter(({ record }) => record.ofBuild === true);
+  await Promise.all(steps.map((container) => removeContainer(context, container, { force: true, volumes: true }).catch((error: unknown) => {
+    context.logger.warn('cannot remove what a build has left', { container: container.id, error });
+  })));
 }
 
 /** What happened to the packet filter while no daemon was there is put right. */

@@ -1,15 +1,15 @@
 /** Images on a storage driver and the metadata database. */
 import { mkdirSync, readdirSync } from 'node:fs';
 import { notFound } from '../errors.ts';
-import type { Digest } from '../storage/digest.ts';
+import { type Digest, sha256 } from '../storage/digest.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { removeTree } from '../storage/remove.ts';
 import type { Database } from '../store/database.ts';
 import { BlobDownloads } from './blob-downloads.ts';
 import { commitImage } from './commit.ts';
-import { platformOf } from './config.ts';
+import { parseConfig, platformOf } from './config.ts';
 import { findImage, findNamed } from './find-image.ts';
-import { type ImageContext, nameImage, tell, tellTag } from './image-context.ts';
+import { addImage, type ImageContext, nameImage, tell, tellTag } from './image-context.ts';
 import { type ImageRecord, ImageTable } from './image-table.ts';
 import { importImage } from './import.ts';
 import { LayerBlobTable } from './layer-blob-table.ts';
@@ -23,7 +23,7 @@ import { defaultRegistrySettings, type RegistrySettings } from './registry/endpo
 import { Registries } from './registry/registries.ts';
 import { removeImage } from './remove.ts';
 import { type ImageToSave, save } from './save.ts';
-import type { Image, ImageListener, ImageService } from './service.ts';
+import { type AddRequest, type Image, type ImageListener, type ImageService, zeroTime } from './service.ts';
 
 export interface ImageServiceParts {
   readonly dataRoot: string;
@@ -51,6 +51,9 @@ export function createImageService(parts: ImageServiceParts): ImageService {
     commit: (request) => commitImage(context, request),
     pull: (request) => pull(context, request),
     push: (request) => push(context, request),
+    add: (request) => addMade(context, request),
+    hold: (layer) => context.keeper.hold(layer),
+    free: async (layer) => void (await context.keeper.free(layer)),
     tag: (name, repo, tag) => tagImage(context, name, repo, tag),
     remove: async (name, options, usedBy) => removeImage(context, findImage(images, name).id, name, options, usedBy),
   };
@@ -81,6 +84,15 @@ async function recover({ temporaryRoot, keeper, downloads, layerBlobs }: ImageCo
   await keeper.sweep();
   layerBlobs.sweep();
   for (const name of spools) await removeTree(`${temporaryRoot}/${name}`);
+}
+
+function addMade(context: ImageContext, { config, topLayer, parent }: AddRequest): Digest {
+  const bytes = Buffer.from(JSON.stringify(config));
+  const id = sha256(bytes);
+  if (context.images.get(id)) return id;
+  addImage(context, { id, config: parseConfig(bytes), topLayer, parent, lastTagTime: zeroTime }, bytes, undefined);
+  tell(context, 'create', id);
+  return id;
 }
 
 function tagImage(context: ImageContext, name: string, repo: string, tag: string): void {

@@ -114,6 +114,14 @@ export interface PushRequest {
   readonly signal: AbortSignal;
 }
 
+export interface AddRequest {
+  /** In the order in which its fields are to be written. */
+  readonly config: object;
+  readonly topLayer: Digest | null;
+  /** The image it was made from here. */
+  readonly parent: Digest | null;
+}
+
 export interface RemoveOptions {
   readonly force: boolean;
   /** Remove parents, too, that have no name and no other child. */
@@ -147,6 +155,12 @@ export interface ImageService {
   pull(request: PullRequest): AsyncIterable<ProgressRecord>;
   /** Throws not-found when the image is for another platform; whatever else goes wrong, the stream throws. */
   push(request: PushRequest): AsyncIterable<ProgressRecord>;
+  /** An image of a configuration and layers that are here. One that is there already stays as it is. */
+  add(request: AddRequest): Digest;
+  /** Keeps a layer and its ancestors until the returned function is called. */
+  hold(layer: Digest): () => void;
+  /** Removes a layer, and its ancestors, as far down as nothing needs them. */
+  free(layer: Digest): Promise<void>;
   tag(nameOrId: string, repo: string, tag: string): void;
   /** `docker rmi`. */
   remove(nameOrId: string, options: RemoveOptions, usedBy: UsedBy): Promise<RemovedImage[]>;

@@ -40,11 +40,15 @@ export interface Found {
  */
 export function readFileInRoot(root: RootDescription, path: string): Uint8Array | undefined {
   const found = lookUp([root.upperDir, ...root.lowerDirs], toByteString(path));
-  if (!found?.stat.isFile()) return undefined;
-  const fd = open(found.place);
+  return found?.stat.isFile() ? readPlace(found.place, path) : undefined;
+}
+
+/** The content of a regular file that was found. Throws invalid-parameter, which names it as `shown`, for one larger than 1 MiB. */
+export function readPlace(place: Place, shown: string): Uint8Array {
+  const fd = openPlace(place);
   try {
     const size = fstatSync(fd).size;
-    if (size > maxSize) throw invalidParameter(`${path} of the image is larger than 1 MiB`, { object: path });
+    if (size > maxSize) throw invalidParameter(`${shown} is larger than 1 MiB`, { object: shown });
     const content = new Uint8Array(size);
     let done = 0;
     for (let count = -1; count !== 0 && done < size; done += count)
@@ -123,7 +127,7 @@ export function childNames(directory: Found): string[] {
 export function namesIn(place: Place): string[] {
   let fd: number;
   try {
-    fd = open(place);
+    fd = openPlace(place);
   } catch (error) {
     if (error instanceof SystemCallError && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code)) return [];
     throw error;
@@ -144,9 +148,10 @@ export function rootOf(layers: readonly string[]): Found | undefined {
 }
 
 /**
- * A container may be changing its upper directory right now: the kernel makes sure that nothing leads out of the layer.
+ * Opens a place for reading; the caller closes it. A container may be changing its upper directory right now: the kernel makes sure
+ * that nothing leads out of the layer.
  */
-function open({ layer, path }: Place): number {
+export function openPlace({ layer, path }: Place): number {
   const root = openSync(Buffer.from(layer, 'latin1'), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const resolve = resolveFlag.RESOLVE_BENEATH | resolveFlag.RESOLVE_NO_SYMLINKS;

@@ -7,6 +7,7 @@ import { fgetxattr, flistxattr, lgetxattr, llistxattr, openAt } from '../linux/f
 import { SystemCallError } from '../linux/ffi/libc.ts';
 import { type FileStat, fileType, statAt } from '../linux/ffi/stat.ts';
 import type { Owner } from './extract.ts';
+import { child, childNames, type Found, openPlace } from './lookup.ts';
 import { descriptorPath, pathBytes } from './paths.ts';
 import { Pace } from './pace.ts';
 import { type EntryType, paddingOf, toByteString } from './tar/entry.ts';
@@ -14,15 +15,23 @@ import { encodeHeader, endOfArchive, type EntryToWrite, padding } from './tar/wr
 import { opaqueName, opaqueXattr, whiteoutPrefix } from './whiteouts.ts';
 
 export interface PackOptions {
-  /** `overlay`: the tree is an overlayfs upper or layer directory; `none`: it is taken as it is. */
-  readonly whiteouts: 'overlay' | 'none';
+  /**
+   * `overlay`: the tree is an overlayfs upper or layer directory; `none`: it is taken as it is; `hidden`: it is the only layer that
+   * shows, so that its whiteouts hide nothing and are left out.
+   */
+  readonly whiteouts: 'overlay' | 'none' | 'hidden';
   /** Leaves fractions of a second out. */
   readonly wholeSeconds?: boolean;
   /** The owner that the archive names. Default: the file's. */
   readonly owner?: (stat: FileStat) => Owner;
+  /** The permissions that it names. Default: the file's. */
+  readonly mode?: (stat: FileStat) => number;
+  /** Asked with the name in the archive, without a slash at its end: true leaves it out, with all that is below. */
+  readonly skip?: (name: string) => boolean;
 }
 
-interface Walk {
+/** One archive being made: files with several names are in it once. */
+export interface Walk {
   readonly options: PackOptions;
   /** First path of each file that has several names, by device and inode. */
   readonly linked: Map<string, string>;
@@ -68,13 +77,13 @@ export async function* packEntry(
   yield* archive(stat ? packOne(directory, entry, name, stat, walkOf(options)) : []);
 }
 
-const walkOf = (options: PackOptions): Walk => ({ options, linked: new Map() });
+export const walkOf = (options: PackOptions): Walk => ({ options, linked: new Map() });
 
 /** Small pieces are joined: each that leaves here costs a turn of the event loop, or a system call. */
 const batchSize = 256 * 1024;
 
 /** The pieces and the end of the archive, with pauses for the event loop. */
-async function* archive(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* archive(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const pace = new Pace();
   let batch: Uint8Array[] = [];
   let size = 0;
@@ -95,8 +104,50 @@ function* packChildren(directory: number, prefix: string, walk: Walk): Generator
     .map((name) => name.toString('latin1'))
     .sort();
   for (const name of names) {
+    if (walk.options.skip?.(`${prefix}${name}`) === true) continue;
     const stat = statIfThere(directory, name);
     if (stat) yield* packOne(directory, name, `${prefix}${name}`, stat, walk);
+  }
+}
+
+/** What was found in a stack of layers, under another name; pieces of an archive without its end. Byte strings. */
+export function* packFound(found: Found, name: string, walk: Walk): Generator<Uint8Array> {
+  const { layer, path } = found.place;
+  const slash = path.lastIndexOf('/');
+  if (!found.stat.isDirectory()) {
+    const directory = openPlace({ layer, path: path.slice(0, slash) });
+    try {
+      const own = path.slice(slash + 1);
+      const stat = statIfThere(directory, own);
+      if (stat) yield* packOne(directory, own, name, stat, walk);
+    } finally {
+      closeSync(directory);
+    }
+    return;
+  }
+  const fd = openPlace(found.place);
+  try {
+    yield encodeHeader({ ...describe(`${name}/`, 'directory', statAt(fd, ''), walk), xattrs: xattrsOf(fd) });
+  } finally {
+    closeSync(fd);
+  }
+  yield* packFoundContents(found, `${name}/`, walk);
+}
+
+/** What is in a directory that was found, without an entry for itself. `prefix` is empty, or ends with a slash. */
+export function* packFoundContents(found: Found, prefix: string, walk: Walk): Generator<Uint8Array> {
+  if (found.stack.length === 1) {
+    const fd = openPlace(found.stack[0]!);
+    try {
+      yield* packChildren(fd, prefix, walk);
+    } finally {
+      closeSync(fd);
+    }
+    return;
+  }
+  for (const name of childNames(found).sort()) {
+    if (walk.options.skip?.(`${prefix}${name}`) === true) continue;
+    yield* packFound(child(found, name)!, `${prefix}${name}`, walk);
   }
 }
 
@@ -106,6 +157,7 @@ const statIfThere = (directory: number, name: string) => unlessGone(() => statAt
 const isWhiteout = ({ type, major, minor }: FileStat) => type === fileType.characterDevice && major === 0 && minor === 0;
 
 function* packOne(directory: number, name: string, path: string, stat: FileStat, walk: Walk): Generator<Uint8Array> {
+  if (walk.options.whiteouts === 'hidden' && isWhiteout(stat)) return;
   if (walk.options.whiteouts === 'overlay' && isWhiteout(stat)) {
     const slash = path.length - name.length;
     yield encodeHeader({ name: `${path.slice(0, slash)}${whiteoutPrefix}${name}`, type: 'file' });
@@ -218,7 +270,7 @@ function describe(name: string, type: EntryType, stat: FileStat, { options }: Wa
   return {
     name,
     type,
-    mode: stat.mode,
+    mode: options.mode?.(stat) ?? stat.mode,
     uid,
     gid,
     mtime: options.wholeSeconds === true ? { seconds: stat.mtime.seconds, nanoseconds: 0 } : stat.mtime,

@@ -7,6 +7,11 @@ import { fromByteString, type TarEntry } from './tar/entry.ts';
 import { TarReader } from './tar/reader.ts';
 import { hostErrors } from './unpack.ts';
 
+export interface UntarOptions {
+  /** Entries that are passed over. */
+  readonly leaveOut?: (entry: TarEntry) => boolean;
+}
+
 /**
  * Unpacks an archive, compressed or not, below an open directory; `.wh.` names are names like others. What was unpacked
  * before an error stays. `rename` may give entries other names and link names. Rejects with invalid-parameter for a bad archive.
@@ -14,7 +19,7 @@ import { hostErrors } from './unpack.ts';
 export async function untar(
   directory: number,
   archive: AsyncIterable<Uint8Array>,
-  options: Omit<ExtractOptions, 'whiteouts' | 'beforeRemoval'>,
+  options: Omit<ExtractOptions, 'whiteouts' | 'beforeRemoval'> & UntarOptions,
   rename: (entry: TarEntry) => TarEntry = (entry) => entry,
 ): Promise<void> {
   const extractor = new Extractor(directory, { ...options, whiteouts: 'none' });
@@ -30,7 +35,7 @@ export async function untar(
         else {
           const entry = rename(event.entry);
           current = fromByteString(entry.name);
-          extractor.entry(entry);
+          if (options.leaveOut?.(entry) !== true) extractor.entry(entry);
         }
         if (pace.due) await pace.breathe();
       }

@@ -63,4 +63,21 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (diff_id, digest, repository)
   ) STRICT;
   `,
+  `
+  -- What building has given, by what it was made of. A record with a layer keeps that layer; one without knows when a step was taken.
+  -- Times are milliseconds since 1970; parts is JSON, to say later what has changed.
+  CREATE TABLE build_cache (
+    key TEXT PRIMARY KEY,
+    top_layer TEXT REFERENCES layers(chain_id),
+    has_tree INTEGER NOT NULL,
+    description TEXT NOT NULL,
+    parts TEXT NOT NULL,
+    content TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    used_at INTEGER NOT NULL,
+    uses INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX build_cache_description ON build_cache(description, created_at);
+  `,
 ];

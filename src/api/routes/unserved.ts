@@ -16,7 +16,6 @@ const notManager =
 const later: readonly (readonly [Method, string, string])[] = [
   ['GET', '/containers/{id}/checkpoints', 'checkpointing'],
   ['POST', '/containers/{id}/checkpoints', 'checkpointing'],
-  ['POST', '/build', 'building images (docker build)'],
   ['POST', '/build/cancel', 'building images (docker build)'],
   ['POST', '/session', 'building images with BuildKit'],
   ['POST', '/grpc', 'building images with BuildKit'],
@@ -67,7 +66,6 @@ export function unservedRoutes(): Route[] {
       throw unavailable('This node is not part of a swarm');
     }),
     get('/plugins', (exchange) => exchange.json(200, [])),
-    post('/build/prune', (exchange) => exchange.json(200, { CachesDeleted: null, SpaceReclaimed: 0 })),
     ...pluginRoutes(),
   ];
 }

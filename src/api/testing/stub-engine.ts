@@ -49,6 +49,7 @@ export function stdoutFrame(data: Uint8Array): Buffer {
 export function stubEngine(overrides: Overrides = {}): Engine {
   return {
     containers: { ...stubContainers(), ...overrides.containers },
+    builds: { build: unknown, usage: () => [], prune: async () => ({ CachesDeleted: null, SpaceReclaimed: 0 }) },
     images: { ...stubImages(overrides.service ?? {}), ...overrides.images },
     system: {
       version: () => ({ Version: '0.1.0', ApiVersion: '1.51', MinAPIVersion: '1.24', Os: 'linux', Arch: 'amd64' }),
@@ -138,7 +139,7 @@ function stubImages(service: Partial<ImageService>): ImageEndpoints {
   return {
     service: {
       get: unknown, list: () => [], children: () => [], load: unknown, save: unknown, import: unknown, commit: unknown,
-      pull: unknown, push: unknown, tag: () => undefined, remove: unknown,
+      pull: unknown, push: unknown, add: unknown, hold: unknown, free: unknown, tag: () => undefined, remove: unknown,
       ...service,
     },
     list: async () => [{ Id: `sha256:${'ab'.repeat(32)}`, RepoTags: ['stub:latest'], RepoDigests: [], Size: 1234 }],

@@ -2,7 +2,7 @@ import type { Command } from '../command.ts';
 import { containerPath } from '../engine-paths.ts';
 import { flag } from '../flags/spec.ts';
 import { timestamp } from '../format/timestamp.ts';
-import { demultiplex } from '../io/demux.ts';
+import { demultiplex } from '../../engine/demultiplex.ts';
 import { writeAll } from '../io/output.ts';
 
 export const command: Command = {

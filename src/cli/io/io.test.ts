@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { demultiplex } from './demux.ts';
+import { demultiplex } from '../../engine/demultiplex.ts';
 import { DetachScanner, parseDetachKeys } from './detach-keys.ts';
 import { jsonLines } from './json-lines.ts';
 

@@ -1,5 +1,5 @@
 /** Our standard streams joined to a container's, until one side is done. */
-import { demultiplex } from './demux.ts';
+import { demultiplex } from '../../engine/demultiplex.ts';
 import { DetachScanner, parseDetachKeys } from './detach-keys.ts';
 import { readDescriptor } from './input.ts';
 import { isTerminal, writeAll } from './output.ts';

@@ -1,0 +1,40 @@
+/** `created_by` of an image's history as Docker's classic builder writes it, with Go's ways to print values. */
+import type { HealthConfig } from '../../images/healthcheck-change.ts';
+import { contentMark } from './step.ts';
+
+/** An instruction that runs nothing. */
+export const nop = (shell: readonly string[], text: string): string => `${shell.join(' ')} #(nop)  ${text}`;
+
+/** One that changes files. */
+export const nopFiles = (shell: readonly string[], text: string): string => `${shell.join(' ')} #(nop) ${text}`;
+
+export const copyText = (instruction: string, chown: string, destination: string): string =>
+  `${instruction} ${chown === '' ? '' : `--chown=${chown} `}${contentMark} in ${destination} `;
+
+/** Go's %q of a list. */
+export const quotedList = (words: readonly string[]): string => `[${words.map((word) => JSON.stringify(word)).join(' ')}]`;
+
+/** The arguments that a command was run with come before it. */
+export function runText(argv: readonly string[], args: readonly string[]): string {
+  const prefix = args.length === 0 ? [] : [`|${args.length}`, ...[...args].sort()];
+  return [...prefix, ...argv].join(' ');
+}
+
+/** Go's %v of a pointer to a HealthConfig. */
+export function healthText({ Test, Interval = 0, Timeout = 0, StartPeriod = 0, StartInterval = 0, Retries = 0 }: HealthConfig): string {
+  const durations = [Interval, Timeout, StartPeriod, StartInterval].map(durationText);
+  return `&{[${Test.join(' ')}] ${durations.join(' ')} ${Retries}}`;
+}
+
+/** Go's Duration.String, of nanoseconds. */
+function durationText(nanoseconds: number): string {
+  if (nanoseconds === 0) return '0s';
+  if (nanoseconds < 1e3) return `${nanoseconds}ns`;
+  if (nanoseconds < 1e6) return `${nanoseconds / 1e3}µs`;
+  if (nanoseconds < 1e9) return `${nanoseconds / 1e6}ms`;
+  const hours = Math.floor(nanoseconds / 3600e9);
+  const minutes = Math.floor((nanoseconds % 3600e9) / 60e9);
+  const seconds = `${(nanoseconds % 60e9) / 1e9}s`;
+  if (hours > 0) return `${hours}h${minutes}m${seconds}`;
+  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
+}

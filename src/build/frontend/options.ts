@@ -1,0 +1,19 @@
+/** What a build is asked for, whichever way the client came in. */
+import type { Platform } from '../../images/platform.ts';
+import type { Image, ProgressRecord } from '../../images/service.ts';
+import type { RunSettings } from '../graph/vertex.ts';
+
+export interface FrontendOptions {
+  /** Null: the client names the argument, and has no value for it. */
+  readonly buildArgs: Readonly<Record<string, string | null>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Name or number of the last stage to build; empty for the last one there is. */
+  readonly target: string;
+  readonly platform: Platform | undefined;
+  /** Network of `RUN`; empty for the default. */
+  readonly network: string;
+  readonly runSettings: RunSettings;
+}
+
+/** Finds a base image, on this machine or in a registry, and tells of the transfer. Throws in the registry's words. */
+export type ResolveImage = (name: string, platform: Platform | undefined, progress: (record: ProgressRecord) => void) => Promise<Image>;

@@ -1,0 +1,120 @@
+/** Places on the host for the mounts of a `RUN`. */
+import { createHash } from 'node:crypto';
+import { chmodSync, chownSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { notFound, notImplemented } from '../../errors.ts';
+import type { StorageDriver } from '../../storage/driver.ts';
+import { type Found, lookUp } from '../../storage/lookup.ts';
+import { archive, packFound, walkOf } from '../../storage/pack.ts';
+import { makeSpread } from '../../storage/spread.ts';
+import { toByteString } from '../../storage/tar/entry.ts';
+import { untar } from '../../storage/untar.ts';
+import type { MountOperation } from '../graph/vertex.ts';
+import type { PreparedMount } from './executor.ts';
+import { directoriesOf, type Result } from './result.ts';
+import type { Session } from './session.ts';
+
+export interface PreparedMounts {
+  readonly mounts: readonly PreparedMount[];
+  /** To be called when the command has ended. */
+  release(): Promise<void>;
+}
+
+export class MountPreparer {
+  readonly #root: string;
+  readonly #storage: StorageDriver;
+  /** Who has a locked cache, and who waits for it. */
+  readonly #locks = new Map<string, Promise<void>>();
+  readonly #private = new Set<string>();
+
+  /** `root`: where caches are kept between builds. */
+  constructor(root: string, storage: StorageDriver) {
+    this.#root = root;
+    this.#storage = storage;
+    makeSpread(root, 0o700);
+  }
+
+  /** Rejects for what a mount asks for and is not there. */
+  async prepare(session: Session, mounts: readonly MountOperation[], inputs: readonly Result[]): Promise<PreparedMounts> {
+    const releases: (() => void)[] = [];
+    const release = async (): Promise<void> => {
+      for (const each of releases.splice(0)) each();
+    };
+    try {
+      const prepared: PreparedMount[] = [];
+      for (const mount of mounts) {
+        const source = await this.#source(session, mount, inputs, releases);
+        if (source !== undefined) prepared.push({ target: mount.target, readOnly: mount.readOnly, source });
+      }
+      return { mounts: prepared, release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  async #source(session: Session, mount: MountOperation, inputs: readonly Result[], releases: (() => void)[]): Promise<PreparedMount['source'] | undefined> {
+    switch (mount.type) {
+      case 'tmpfs': return { kind: 'tmpfs', size: mount.size };
+      case 'cache': return { kind: 'path', path: await this.#cache(mount, releases) };
+      case 'bind': return { kind: 'path', path: await this.#bind(session, mount, inputs[mount.input!]!) };
+      case 'secret': case 'ssh':
+        if (mount.required) throw notFound(`${mount.type === 'ssh' ? 'ssh agent' : 'secret'} ${mount.id || mount.source || 'default'}: not found`);
+        return undefined;
+    }
+  }
+
+  async #cache(mount: MountOperation, releases: (() => void)[]): Promise<string> {
+    // A link that a command has left in a cache must lead nowhere on the host.
+    if (mount.source !== '' && mount.source !== '/') throw notImplemented('a cache mount of a directory inside the cache (source=) is not supported');
+    if (mount.input !== undefined) throw notImplemented('a cache mount that begins with files of a stage or image (from=) is not supported');
+    const id = mount.id || mount.target;
+    if (mount.sharing === 'locked') releases.push(await this.#lock(id));
+    const name = mount.sharing === 'private' ? this.#privateName(id, releases) : id;
+    const path = `${this.#root}/${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
+    const isNew = mkdirSync(path, { recursive: true, mode: 0o755 }) !== undefined;
+    if (isNew) {
+      chownSync(path, mount.uid ?? 0, mount.gid ?? 0);
+      chmodSync(path, mount.mode ?? 0o755);
+    }
+    return path;
+  }
+
+  async #lock(id: string): Promise<() => void> {
+    const before = this.#locks.get(id) ?? Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#locks.set(id, before.then(() => promise));
+    await before;
+    return resolve;
+  }
+
+  /** The first of several that nobody uses at the moment. */
+  #privateName(id: string, releases: (() => void)[]): string {
+    let name = id;
+    for (let number = 1; this.#private.has(name); number++) name = `${id}\0${number}`;
+    this.#private.add(name);
+    releases.push(() => void this.#private.delete(name));
+    return name;
+  }
+
+  async #bind(session: Session, mount: MountOperation, shown: Result): Promise<string> {
+    if (!mount.readOnly) throw notImplemented('a bind mount that can be written to (rw) is not supported: copy the files, or use a cache mount');
+    const layers = directoriesOf(this.#storage, shown);
+    const found = layers.length === 0 ? undefined : lookUp(layers, toByteString(mount.source || '/'));
+    if (found === undefined) throw notFound(`invalid mount: ${mount.source || '/'}: no such file or directory`, { object: mount.source });
+    return isInOneLayer(found) ? found.place.layer + found.place.path : this.#merged(session, found);
+  }
+
+  /** A directory of several layers is put together; the next build does it again. */
+  async #merged(session: Session, found: Found): Promise<string> {
+    const directory = session.makeDirectory();
+    const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      await untar(fd, archive(packFound(found, 'merged', walkOf({ whiteouts: 'hidden' }))), {});
+    } finally {
+      closeSync(fd);
+    }
+    return `${directory}/merged`;
+  }
+}
+
+const isInOneLayer = ({ stat, stack }: Found): boolean => !stat.isDirectory() || stack.length === 1;

@@ -1,0 +1,78 @@
+/** One build at the solver: what it has, what it wants to hear, and what it leaves behind when it ends. */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import type { Digest } from '../../storage/driver.ts';
+import { removeTree } from '../../storage/remove.ts';
+import type { Vertex } from '../graph/vertex.ts';
+
+/** Told of a vertex that is being solved. */
+export interface Observer {
+  /** What the tree below is known by: the id of an image, or empty. */
+  readonly base: string;
+  /** A container was made for it. */
+  started(container: string): void;
+  /** What is returned settles when more can be taken. */
+  output(stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void> | undefined;
+  /** Its container is gone. */
+  removed(container: string): void;
+}
+
+export interface SessionOptions {
+  /** Nothing that is known already counts. */
+  readonly noCache: boolean;
+  /** Containers of commands that have succeeded are removed, and those that have not. */
+  readonly removeContainers: boolean;
+  readonly removeFailedContainers: boolean;
+  readonly signal: AbortSignal;
+}
+
+export class Session {
+  readonly options: SessionOptions;
+  /** Where the client's files go; made by who receives them. */
+  readonly context: string;
+  /** For its own files; gone at the end. */
+  readonly #directory: string;
+  readonly #observers = new Map<Digest, Observer>();
+  readonly #descriptions = new Map<Digest, string>();
+  readonly #releases: (() => void)[] = [];
+
+  constructor(root: string, options: SessionOptions) {
+    this.options = options;
+    this.#directory = `${root}/${randomUUID()}`;
+    this.context = `${this.#directory}/context`;
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** A new directory that lives as long as the session. */
+  makeDirectory(): string {
+    const path = `${this.#directory}/${randomUUID()}`;
+    mkdirSync(path, { mode: 0o700 });
+    return path;
+  }
+
+  /** Whoever comes first hears of a vertex. */
+  observe(vertex: Vertex, description: string, observer: Observer): void {
+    if (this.#observers.has(vertex.digest)) return;
+    this.#observers.set(vertex.digest, observer);
+    this.#descriptions.set(vertex.digest, description);
+  }
+
+  observerOf(vertex: Vertex): Observer | undefined {
+    return this.#observers.get(vertex.digest);
+  }
+
+  /** The instruction that a vertex was made of. */
+  descriptionOf(vertex: Vertex): string {
+    return this.#descriptions.get(vertex.digest) ?? vertex.operation.kind;
+  }
+
+  /** To be called at the end. */
+  atEnd(release: () => void): void {
+    this.#releases.push(release);
+  }
+
+  async end(): Promise<void> {
+    for (const release of this.#releases.splice(0)) release();
+    await removeTree(this.#directory);
+  }
+}

@@ -1,0 +1,29 @@
+/** Building: the solver with its cache, and the ways in. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ClassicBuilder } from '../../build/classic/build.ts';
+import { MountPreparer } from '../../build/solver/mounts.ts';
+import { Solver } from '../../build/solver/solver.ts';
+import { hostPlatform } from '../../images/config.ts';
+import type { EngineContext } from '../context.ts';
+import type { BuildService } from '../engine.ts';
+import { createImageResolver } from './base-image.ts';
+import { buildUsage, pruneBuildCache } from './cache-usage.ts';
+import { createStepExecutor } from './step-container.ts';
+
+export function createBuildService(context: EngineContext): BuildService {
+  const { images, storage, settings, buildCache: cache } = context;
+  const temporaryRoot = join(settings.dataRoot, 'build', 'sessions');
+  // What the last daemon's builds have left: each ended with it.
+  rmSync(temporaryRoot, { recursive: true, force: true });
+  const mounts = new MountPreparer(join(settings.dataRoot, 'build', 'caches'), storage);
+  const solver = new Solver({ storage, cache, executor: createStepExecutor(context), mounts, hold: (layer) => images.hold(layer) });
+  const builder = new ClassicBuilder({
+    images, storage, cache, solver, temporaryRoot, host: hostPlatform(), resolveImage: (request) => createImageResolver(images, request),
+  });
+  return {
+    build: (request, send) => builder.build(request, send),
+    usage: () => buildUsage(cache),
+    prune: (options) => pruneBuildCache(context, cache, options),
+  };
+}
