@@ -43,6 +43,13 @@ it('gives an address to the next container as soon as the last one is removed', 
   }
 });
 
+it('gives a container that is started again the address that it had', async () => {
+  await sleeper('--name', 'again');
+  const before = await address('again', 'bridge');
+  await subject.output('restart', '-t', '0', 'again');
+  expect(await address('again', 'bridge')).toBe(before);
+});
+
 it('takes an address of a family that the network does not use, and leaves it out', async () => {
   await subject.output('network', 'create', '--subnet', '2001:db8:9::/64', 'unused');
   await sleeper('--name', 'without', '--network', 'unused', '--ip6', '2001:db8:9::f00d');

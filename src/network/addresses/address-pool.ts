@@ -1,6 +1,6 @@
 /**
- * Which addresses of a subnet are taken. One that was given back is not given out again before all others have been: others may
- * remember it for a while (ARP caches, name caches, connections).
+ * Which addresses of a subnet are taken. The lowest free one is given out, as Docker does: a container that is started again mostly has
+ * the address that it had. The hardware address follows from it (mac.ts), so that a neighbour's memory is never wrong.
  */
 import { forbidden, invalidParameter } from '../../errors.ts';
 import { contains, firstOf, type IpAddress, type IpPrefix, lastOf, width } from './ip.ts';
@@ -13,14 +13,14 @@ export class AddressPool {
   readonly #range: IpPrefix;
   /** By whom. */
   readonly #taken = new Map<bigint, string>();
-  /** Where the next search begins. */
-  #next: bigint;
+  /** All of the range below it are taken. */
+  #lowest: bigint;
 
   /** `range` is the part of the subnet that addresses are chosen from; others can be asked for. */
   constructor(subnet: IpPrefix, range: IpPrefix = subnet) {
     this.subnet = subnet;
     this.#range = range;
-    this.#next = firstOf(range);
+    this.#lowest = firstOf(range);
     const hostBits = width(subnet.address.family) - subnet.length;
     const isV4 = subnet.address.family === 4;
     // The network's own address, and for IPv4 its broadcast address; a point-to-point link has neither (RFC 3021).
@@ -28,13 +28,13 @@ export class AddressPool {
     if (isV4 && hostBits > 1) this.#taken.set(lastOf(subnet), nobody);
   }
 
-  /** The next free address of the range; undefined when there is none. */
+  /** The lowest free address of the range; undefined when there is none. */
   take(owner: string): IpAddress | undefined {
-    const [first, last] = [firstOf(this.#range), lastOf(this.#range)];
-    const value = this.#free(this.#next, last) ?? this.#free(first, this.#next - 1n);
-    if (value === undefined) return undefined;
+    const last = lastOf(this.#range);
+    while (this.#lowest <= last && this.#taken.has(this.#lowest)) this.#lowest++;
+    if (this.#lowest > last) return undefined;
+    const value = this.#lowest++;
     this.#taken.set(value, owner);
-    this.#next = value === last ? first : value + 1n;
     return { family: this.subnet.address.family, value };
   }
 
@@ -52,11 +52,8 @@ export class AddressPool {
 
   /** Gives an address back; one that somebody else has by now stays. */
   release({ value }: IpAddress, owner: string): void {
-    if (this.#taken.get(value) === owner) this.#taken.delete(value);
-  }
-
-  #free(from: bigint, to: bigint): bigint | undefined {
-    for (let value = from; value <= to; value++) if (!this.#taken.has(value)) return value;
-    return undefined;
+    if (this.#taken.get(value) !== owner) return;
+    this.#taken.delete(value);
+    if (value >= firstOf(this.#range) && value < this.#lowest) this.#lowest = value;
   }
 }
