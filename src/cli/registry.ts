@@ -43,6 +43,8 @@ const pull: Entry = { summary: 'Fetch an image from a registry', load: () => imp
 const imagePrune: Entry = { summary: 'Remove images that have no name, or are not used', load: () => import('./commands/image-prune.ts') };
 const systemDf: Entry = { summary: 'Show what images, containers and volumes take on the disk', load: () => import('./commands/system-df.ts') };
 const containerPrune: Entry = { summary: 'Remove all stopped containers', load: () => import('./commands/container-prune.ts') };
+const build: Entry = { summary: 'Build an image from a Dockerfile', load: () => import('./commands/build.ts') };
+const builderPrune: Entry = { summary: 'Forget what building has given, and free its layers', load: () => import('./commands/builder-prune.ts') };
 const daemon: Entry = { summary: 'Run the engine in the foreground', load: () => import('./commands/daemon.ts') };
 const cp: Entry = { summary: 'Copy files between a container and the local file system', load: () => import('./commands/cp.ts') };
 const diff: Entry = { summary: 'Show what a container has changed in its files', load: () => import('./commands/diff.ts') };
@@ -68,7 +70,7 @@ const imageInspect: Entry = { summary: 'Show everything known about images', loa
 export const COMMON = ['run', 'exec', 'ps', 'images', 'logs', 'stop', 'rm', 'pull', 'version', 'info'] as const;
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
-  run, exec, ps, images, version, info, attach, commit, create, events, history, import: importImage, inspect, kill, load, logs, pause,
+  run, exec, ps, images, build, version, info, attach, commit, create, events, history, import: importImage, inspect, kill, load, logs, pause,
   port, pull, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait, daemon,
   cp, diff, export: exportContainer,
 };
@@ -79,6 +81,7 @@ export interface Group {
 }
 
 export const GROUPS: Readonly<Record<string, Group>> = {
+  builder: { summary: 'Manage what building has given', commands: { build, prune: builderPrune } },
   container: {
     summary: 'Manage containers',
     commands: {
@@ -90,7 +93,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   image: {
     summary: 'Manage images',
     commands: {
-      history, import: importImage, inspect: imageInspect, load, ls: { ...images, aliases: ['list'] }, prune: imagePrune, pull,
+      build, history, import: importImage, inspect: imageInspect, load, ls: { ...images, aliases: ['list'] }, prune: imagePrune, pull,
       rm: { ...rmi, aliases: ['remove'] }, save, tag,
     },
   },

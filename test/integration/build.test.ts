@@ -1,9 +1,8 @@
 /** docker build, the classic way: what the stream says, what is in the images, what is refused. */
 import { expect } from 'bun:test';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
-import { build, buildArchive, type BuildAnswer, directory, file, link, shown } from '../support/build.ts';
+import { build, buildArchive, type BuildAnswer, buildUntil, directory, file, link, shown } from '../support/build.ts';
 import { requires } from '../support/requirements.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 import { tar, type TarEntry } from '../support/tar.ts';
@@ -253,15 +252,7 @@ it('lets nothing of a hostile context out of it', async () => {
 });
 
 it('ends when its client leaves', async () => {
-  const body = tar([file('Dockerfile', 'FROM busybox\nRUN echo begun; sleep 1000\n')]);
-  const socket = net.connect(subject.engine.socket);
-  socket.write(`POST /build HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nContent-Length: ${body.length}\r\n\r\n`);
-  socket.write(body);
-  let text = '';
-  await new Promise<void>((resolve) => socket.on('data', (chunk) => {
-    text += chunk.toString();
-    if (text.includes('{"stream":"begun')) resolve();
-  }));
+  const socket = await buildUntil(subject.engine.socket, 'FROM busybox\nRUN echo begun; sleep 1000\n', '{"stream":"begun');
   const [id] = (await subject.output('ps', '-q', '--no-trunc')).split('\n');
   const wait = subject.api.request('POST', `/containers/${id}/wait?condition=not-running`);
   socket.destroy();

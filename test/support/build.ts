@@ -1,4 +1,5 @@
 /** Builds over the raw API: a context of a few files, and the records of the answer. */
+import net from 'node:net';
 import { Client } from './http.ts';
 import { tar, type TarEntry } from './tar.ts';
 
@@ -61,3 +62,20 @@ function answered(text: string): BuildAnswer {
 export const shown = ({ records }: BuildAnswer): string => records
   .filter((record) => !record.includes('IPv4 forwarding is disabled'))
   .join('').replaceAll(/\b[0-9a-f]{12}\b/g, 'ID').replaceAll(/sha256:[0-9a-f]{64}/g, 'sha256:ID');
+
+/** A build on a connection of its own, once a text has been told `times`; whoever destroys the connection has left. */
+export async function buildUntil(socketPath: string, dockerfile: string, text: string, times = 1): Promise<net.Socket> {
+  const body = tar([file('Dockerfile', dockerfile)]);
+  const socket = net.connect(socketPath);
+  socket.write(`POST /build HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nContent-Length: ${body.length}\r\n\r\n`);
+  socket.write(body);
+  let told = '';
+  await new Promise<void>((resolve, reject) => {
+    socket.on('data', (chunk) => {
+      told += chunk.toString();
+      if (told.split(text).length > times) resolve();
+    });
+    socket.on('close', () => reject(new Error(`the build ended: ${told}`)));
+  });
+  return socket;
+}

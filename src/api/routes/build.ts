@@ -57,6 +57,7 @@ function buildRequest({ request, query, version }: Exchange): ClassicBuildReques
     tags: [...new Set(query.all('t').filter((tag) => tag !== ''))],
     quiet: query.bool('q'),
     noCache: query.bool('nocache'),
+    explain: query.bool('explain'),
     pull: query.bool('pull'),
     credentials: decodeConfigHeader(request.header('x-registry-config')),
     removeContainers: remove || query.bool('forcerm'),

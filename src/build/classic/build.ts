@@ -19,6 +19,7 @@ import { neededStages, targetStage } from '../frontend/stage-selection.ts';
 import type { PlannedStage, Step } from '../frontend/step.ts';
 import { Session } from '../solver/session.ts';
 import type { Solver } from '../solver/solver.ts';
+import { explainStep } from './explain.ts';
 import { OrderedOutput, type Channel } from './ordered-output.ts';
 import { runStage } from './stage-run.ts';
 import { type StepImage, StepImages } from './step-images.ts';
@@ -41,6 +42,8 @@ export interface ClassicBuildRequest extends FrontendOptions {
   readonly noCache: boolean;
   readonly removeContainers: boolean;
   readonly removeFailedContainers: boolean;
+  /** Nothing is built: it is told what would be, and why (an extension). */
+  readonly explain: boolean;
   /** Base images are asked for at their registries. */
   readonly pull: boolean;
   /** By the registries' names. */
@@ -84,7 +87,8 @@ export class ClassicBuilder {
       const dockerfile = parseDockerfile(takeDockerfile(context, request.dockerfile));
       const target = targetStage(dockerfile, request.target);
       const run = new BuildRun(this.#parts, request, session, abort, dockerfile, target);
-      await tell(request.quiet, send, (each) => run.run(references, each));
+      if (request.explain) await run.explain(send).catch((error: unknown) => void send(failure(error)));
+      else await tell(request.quiet, send, (each) => run.run(references, each));
     } finally {
       abort.abort();
       await session.end();
@@ -150,6 +154,22 @@ class BuildRun {
       void send(tagged(familiar(reference)));
     }
     return image.id;
+  }
+
+  /** What each step would do. */
+  async explain(send: Send): Promise<void> {
+    const planner = this.#planner();
+    const total = this.#total();
+    let number = this.#dockerfile.globalArgs.length + 1;
+    for (const index of this.#needed) {
+      const stage = await planner.plan(index, index === this.#target, (record) => void send(record));
+      for (const record of stepLines(number++, total, stage.text)) void send(record);
+      for (const step of stage.steps) {
+        for (const record of stepLines(number++, total, step.text)) void send(record);
+        void send(line(await explainStep(this.#parts.solver, this.#session, step)));
+      }
+      if (stage.failure) throw stage.failure.error;
+    }
   }
 
   /** Steps that are told. */

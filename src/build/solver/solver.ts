@@ -12,7 +12,7 @@ import { toByteString } from '../../storage/tar/entry.ts';
 import { endOfArchive } from '../../storage/tar/writer.ts';
 import type { BuildCacheRow, BuildCacheStore } from '../../store/build-cache.ts';
 import type { CopyOperation, DirectoryOperation, DownloadOperation, Operation, RunOperation, Vertex } from '../graph/vertex.ts';
-import { type KeyParts, keyOf } from './cache-key.ts';
+import { changesInWords, type KeyParts, keyOf } from './cache-key.ts';
 import { contentDigest } from './content-digest.ts';
 import { type CopiedSource, copyPieces, directoryPieces, excluder } from './copy-layer.ts';
 import { download } from './download.ts';
@@ -33,6 +33,12 @@ export interface Solved {
   readonly content: string;
 }
 
+/** What would become of a vertex, without making anything. */
+export type Probe =
+  | { readonly kind: 'known'; readonly result: Result; readonly createdAt: number }
+  /** It would be made; why it is not known, in words. */
+  | { readonly kind: 'unknown'; readonly why: string };
+
 export interface SolverParts {
   readonly storage: StorageDriver;
   readonly cache: BuildCacheStore;
@@ -48,6 +54,11 @@ interface Making {
   readonly content: string;
   make(): Promise<Digest | null>;
 }
+
+/** What makes a layer on its first input. */
+type LayeredOperation = RunOperation | CopyOperation | DirectoryOperation;
+
+const isLayered = (operation: Operation): operation is LayeredOperation => ['run', 'copy', 'directory'].includes(operation.kind);
 
 const silent: Observer = { base: '', started: () => undefined, output: () => undefined, removed: () => undefined };
 
@@ -79,16 +90,36 @@ export class Solver {
     if (session.options.signal.aborted) throw new BuildCancelled();
     const { operation } = vertex;
     const given = (result: Result): Solved => ({ result, cached: true, createdAt: 0, content: '' });
+    if (isLayered(operation)) {
+      const inputs = await Promise.all(vertex.inputs.map((input) => this.solve(session, input)));
+      return this.#layer(session, vertex, await this.#making(session, vertex, operation, inputs.map(({ result }) => result)));
+    }
     switch (operation.kind) {
       case 'image': return given({ kind: 'layers', topLayer: operation.topLayer });
       case 'context': return given({ kind: 'directory', path: session.context });
       case 'inline': return given({ kind: 'directory', path: inlineDirectory(session, operation.files) });
       case 'download': return given({ kind: 'directory', path: await this.#download(session, operation) });
-      default: {
-        const inputs = await Promise.all(vertex.inputs.map((input) => this.solve(session, input)));
-        return this.#layer(session, vertex, await this.#making(session, vertex, operation, inputs.map(({ result }) => result)));
-      }
     }
+  }
+
+  /** Says whether a vertex is known. Of what depends on something that is not, nothing can be known. */
+  async probe(session: Session, vertex: Vertex): Promise<Probe> {
+    const { operation } = vertex;
+    if (operation.kind === 'download') return { kind: 'unknown', why: 'it has to be downloaded first' };
+    if (!isLayered(operation)) return { kind: 'known', result: (await this.solve(session, vertex)).result, createdAt: 0 };
+    const inputs = await Promise.all(vertex.inputs.map((input) => this.probe(session, input)));
+    const results = inputs.flatMap((input) => (input.kind === 'known' ? [input.result] : []));
+    if (inputs[0]?.kind === 'unknown') return { kind: 'unknown', why: 'a step before it runs' };
+    if (results.length < inputs.length) return { kind: 'unknown', why: 'the files it needs have to be made first' };
+    const { parts } = await this.#making(session, vertex, operation, results);
+    const known = session.options.noCache ? undefined : this.#parts.cache.get(keyOf(parts));
+    if (known) return { kind: 'known', result: { kind: 'layers', topLayer: known.topLayer as Digest | null }, createdAt: known.createdAt };
+    return { kind: 'unknown', why: session.options.noCache ? 'nothing known is to count' : this.#whyNot(session, vertex, parts) };
+  }
+
+  #whyNot(session: Session, vertex: Vertex, parts: KeyParts): string {
+    const latest = this.#parts.cache.latest(session.descriptionOf(vertex));
+    return latest === undefined ? 'it has not been run before' : changesInWords(JSON.parse(latest.parts) as KeyParts, parts);
   }
 
   async #download(session: Session, operation: DownloadOperation): Promise<string> {
@@ -98,7 +129,7 @@ export class Solver {
   }
 
   #making(
-    session: Session, vertex: Vertex, operation: Extract<Operation, RunOperation | CopyOperation | DirectoryOperation>, inputs: readonly Result[],
+    session: Session, vertex: Vertex, operation: LayeredOperation, inputs: readonly Result[],
   ): Promise<Making> | Making {
     const base = inputs[0]!;
     if (base.kind !== 'layers') throw new TypeError('a tree is made on layers');
