@@ -45,7 +45,7 @@ export function createContainerService(context: EngineContext): ContainerService
 
     async restart(ref, options) {
       const container = registry.get(ref);
-      await container.exclusively(() => restartContainer(context, container, options));
+      await container.exclusively(() => restartContainer(context, container, ref, options));
     },
 
     // Not queued behind a `stop` that waits for its timeout: a person who kills wants it now.

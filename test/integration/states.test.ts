@@ -99,6 +99,15 @@ describe('signals', () => {
 });
 
 describe('restart', () => {
+  it('says that it is the restart which failed', async () => {
+    await subject.output('create', '--name', 'at-rest', 'busybox', 'true');
+    await subject.output('create', '--name', 'joined', '--network', 'container:at-rest', 'busybox', 'true');
+    const { status, body } = await subject.api.request('POST', '/containers/joined/restart');
+    expect([status, JSON.parse(body.toString())]).toEqual([
+      500, { message: 'Cannot restart container joined: cannot join network namespace of a non running container: container at-rest is created' },
+    ]);
+  });
+
   recent('keeps a container that is removed at its end', async () => {
     const id = await subject.output('run', '-d', '--rm', 'busybox', 'sleep', '1000');
     await subject.output('restart', '-t', '0', id);
