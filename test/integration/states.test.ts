@@ -99,7 +99,7 @@ describe('signals', () => {
 });
 
 describe('restart', () => {
-  it('says that it is the restart which failed', async () => {
+  recent('says that it is the restart which failed', async () => {
     await subject.output('create', '--name', 'at-rest', 'busybox', 'true');
     await subject.output('create', '--name', 'joined', '--network', 'container:at-rest', 'busybox', 'true');
     const { status, body } = await subject.api.request('POST', '/containers/joined/restart');
