@@ -251,6 +251,21 @@ it('lets nothing of a hostile context out of it', async () => {
   expect((await buildArchive(subject.engine.socket, Buffer.from('no archive'))).status).not.toBe(200);
 });
 
+itHere('bounds what a hostile Dockerfile may ask for', async () => {
+  const growing = `FROM busybox\nENV A=${'x'.repeat(1000)}\n${'ENV A=$A$A$A$A$A$A$A$A\n'.repeat(20)}`;
+  expect(await failure(growing)).toContain('the result is longer than 1048576 characters');
+  const stars = '*a'.repeat(60);
+  expect(await failure(`FROM busybox\nCOPY ${stars}b /\n`, [file('a'.repeat(90), '')])).toBe('COPY failed: no source files were specified');
+  expect((await make(`FROM busybox\nENV L=${'a'.repeat(5000)}\nENV M=\${L##${stars}b}\n`)).error).toBeUndefined();
+  expect(await failure(`FROM busybox\nRUN ${'y'.repeat(70_000)}`)).toContain('dockerfile line greater than max allowed size of 65535');
+  const deep = `${'d/'.repeat(40)}f`;
+  expect(output(await make(`FROM busybox\nCOPY d /d\nRUN cat /${deep}`, [file(deep, 'deep')]))).toBe('deep');
+  expect((await buildArchive(subject.engine.socket, tar([file('Dockerfile', `FROM busybox\n#${'x'.repeat(3_000_000)}`)]))).message).toContain('larger than 1 MiB');
+  expect(await failure('FROM busybox\nCOPY <<../../x /y\nhi\n../../x\n')).toContain('a here-document cannot be named');
+  const climbing = tar([file('../../../escaped', 'x')]);
+  expect(await failure('FROM busybox\nADD a.tar /u\n', [file('a.tar', climbing)])).toContain('outside of the root directory');
+});
+
 it('ends when its client leaves', async () => {
   const socket = await buildUntil(subject.engine.socket, 'FROM busybox\nRUN echo begun; sleep 1000\n', '{"stream":"begun');
   const [id] = (await subject.output('ps', '-q', '--no-trunc')).split('\n');

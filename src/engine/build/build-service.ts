@@ -5,6 +5,7 @@ import { ClassicBuilder } from '../../build/classic/build.ts';
 import { MountPreparer } from '../../build/solver/mounts.ts';
 import { Solver } from '../../build/solver/solver.ts';
 import { hostPlatform } from '../../images/config.ts';
+import { makeSpread } from '../../storage/spread.ts';
 import type { EngineContext } from '../context.ts';
 import type { BuildService } from '../engine.ts';
 import { createImageResolver } from './base-image.ts';
@@ -16,6 +17,7 @@ export function createBuildService(context: EngineContext): BuildService {
   const temporaryRoot = join(settings.dataRoot, 'build', 'sessions');
   // What the last daemon's builds have left: each ended with it.
   rmSync(temporaryRoot, { recursive: true, force: true });
+  makeSpread(temporaryRoot, 0o700);
   const mounts = new MountPreparer(join(settings.dataRoot, 'build', 'caches'), storage);
   const solver = new Solver({ storage, cache, executor: createStepExecutor(context), mounts, hold: (layer) => images.hold(layer) });
   const builder = new ClassicBuilder({
