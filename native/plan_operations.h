@@ -28,6 +28,7 @@
   X(unshare) \
   X(sync) \
   X(netlink) \
+  X(netlink_inside) \
   X(name_service) \
   X(setsid) \
   X(session_keyring) \
@@ -80,6 +81,7 @@ enum {
   OP_unshare = 23,
   OP_sync = 24,
   OP_netlink = 25,
+  OP_netlink_inside = 46,
   OP_name_service = 28,
   OP_setsid = 26,
   OP_session_keyring = 27,
@@ -392,6 +394,20 @@ static inline bool decode_op_netlink(struct reader *r, struct op_netlink *v)
       && take_u32s(r, &v->link_offsets)
       && take_u32(r, &v->pid_offset)
       && take_u32(r, &v->optional)
+      && r->at == r->end;
+}
+
+struct op_netlink_inside {
+  struct bytes messages;
+  struct strings links;
+  struct u32s link_offsets;
+};
+
+static inline bool decode_op_netlink_inside(struct reader *r, struct op_netlink_inside *v)
+{
+  return take_bytes(r, &v->messages)
+      && take_strings(r, &v->links)
+      && take_u32s(r, &v->link_offsets)
       && r->at == r->end;
 }
 

@@ -41,6 +41,7 @@ import { tryLockFile } from './linux/ffi/lock.ts';
 import { unmountIfMounted } from './linux/ffi/mounts.ts';
 import { checkPrerequisites } from './linux/prerequisites.ts';
 import { defaultBlocks, parseAddressBlock } from './network/addresses/subnets.ts';
+import { createEndpointDrivers } from './network/endpoint-drivers.ts';
 import { Networks } from './network/networks.ts';
 import { portHost } from './network/port-host.ts';
 import { PortAllocator } from './network/ports.ts';
@@ -185,6 +186,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
     volumeMounts: new VolumeMounts(unmountIfMounted),
     networks,
     names: new NameTables(nameDirectory(settings.execRoot), registry, networks),
+    endpointDrivers: createEndpointDrivers(networks),
     networkFilter: createNetworkFilter({
       table: filterTable(settings.execRoot), guardFile: join(settings.execRoot, 'forwarding'), networks, ports: () => filteredPorts(registry),
       onFailure: (error) => logger.warn('cannot put the packet filter right', { error }),

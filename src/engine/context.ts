@@ -2,6 +2,7 @@
 import type { ImageService } from '../images/service.ts';
 import type { CgroupDriver } from '../linux/cgroup/driver.ts';
 import type { Launcher } from '../runtime/shim.ts';
+import type { EndpointDrivers } from '../network/endpoint-drivers.ts';
 import type { NetworkRegistry } from '../network/network.ts';
 import type { PortAllocator } from '../network/ports.ts';
 import type { RootDescription, StorageDriver } from '../storage/driver.ts';
@@ -33,6 +34,7 @@ export interface EngineContext {
   readonly volumes: LocalVolumes;
   readonly volumeMounts: VolumeMounts;
   readonly networks: NetworkRegistry;
+  readonly endpointDrivers: EndpointDrivers;
   readonly networkFilter: NetworkFilter;
   readonly names: NameTables;
   readonly ports: PortAllocator;

@@ -16,6 +16,7 @@ import { buildLaunchRequest } from './launch-request.ts';
 import { checkLinks, tellLinked } from './links.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { attachEndpoints, detachEndpoints, failedSetUp, joinedNetworks, publishNetworkEvent, watchNetworks } from './networks/endpoints.ts';
+import { interfaceFailure } from './networks/interface-failure.ts';
 import { expectPublished, expectUnpublished, portFailure } from './networks/ports.ts';
 import { containerPaths } from './paths.ts';
 import { volumeFailure } from '../volumes/volume-mounts.ts';
@@ -60,7 +61,7 @@ export async function startContainer(context: EngineContext, container: Containe
     for (const stream of streams) if (stream !== null) container.addOutput(stream);
   } catch (error) {
     for (const pending of attachments) pending.connect(null);
-    const failure = failedSetUp(portFailure(container, error)) ?? error;
+    const failure = failedSetUp(portFailure(container, error) ?? interfaceFailure(context, container, error)) ?? error;
     detachEndpoints(context, container);
     throw failedStart(context, container, failure);
   }

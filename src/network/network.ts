@@ -61,7 +61,7 @@ export interface Endpoint {
   readonly id: string;
   readonly networkId: string;
   readonly containerId: string;
-  /** `02:42:ac:12:00:02` */
+  /** `02:42:ac:12:00:02`; empty where it is that of the parent (ipvlan). */
   readonly mac: string;
   readonly ipv4: EndpointAddress | null;
   readonly ipv6: EndpointAddress | null;
@@ -76,7 +76,6 @@ export interface AddressRequest {
   readonly containerId: string;
   readonly ipv4?: string;
   readonly ipv6?: string;
-  readonly mac?: string;
 }
 
 /** The networks of an engine, and who has which address on them. */
@@ -88,7 +87,9 @@ export interface NetworkRegistry {
   find(ref: string): NetworkRecord | undefined;
   /** The bridge interface of a network of that driver, which is there when this returns. */
   bridgeOf(network: NetworkRecord): string;
-  /** Throws in Docker's words when an address is taken, or none is left. */
+  /** The interface that a network of the driver macvlan or ipvlan is over, and whether there is one of that name. */
+  parentOf(network: NetworkRecord): { readonly name: string; readonly isThere: boolean };
+  /** With a hardware address for who was given none. Throws in Docker's words when an address is taken, or none is left. */
   allocate(network: NetworkRecord, request: AddressRequest): Pick<Endpoint, 'mac' | 'ipv4' | 'ipv6'>;
   /** Notes the addresses of an endpoint that an earlier daemon has made. */
   reserve(endpoint: Endpoint): void;

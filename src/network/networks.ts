@@ -16,7 +16,9 @@ import { hostNetworks } from './host-networks.ts';
 import type { AddressRequest, Endpoint, NetworkRecord, NetworkRegistry } from './network.ts';
 import { checkIpamDriver, checkRequest, dependants, driverOf, type NetworkRequest, withConfiguration } from './network-request.ts';
 import { NetworkTable } from './network-table.ts';
-import { checkParent, needsNoGateway } from './parents.ts';
+import { OwnedLinks } from './owned-links.ts';
+import { isParentDriver, needsNoGateway } from './parent-options.ts';
+import { parentName, Parents } from './parents.ts';
 import { newPredefined, predefinedNames } from './predefined.ts';
 
 export interface NetworksOptions {
@@ -31,7 +33,9 @@ export interface NetworksOptions {
 export class Networks implements NetworkRegistry {
   readonly #table: NetworkTable;
   readonly #socket: NetlinkSocket;
+  readonly #links: OwnedLinks;
   readonly #bridges: Bridges;
+  readonly #parents: Parents;
   readonly #blocks: readonly AddressBlock[];
   readonly #now: () => string;
   readonly #book = new AddressBook();
@@ -44,7 +48,9 @@ export class Networks implements NetworkRegistry {
     for (const name of predefinedNames) if (this.#table.named(name) === undefined) this.#table.put(newPredefined(name, now()));
     const { id } = this.#table.get('bridge');
     // The default network's id is random and stays: as good as an id of the engine.
-    this.#bridges = new Bridges(this.#socket, id.slice(0, 12));
+    this.#links = new OwnedLinks(this.#socket, id.slice(0, 12));
+    this.#bridges = new Bridges(this.#socket, this.#links);
+    this.#parents = new Parents(this.#socket, this.#links);
     this.#blocks = [...blocks, uniqueLocalBlock(id)];
     this.#setUpDefault(defaultBridge);
     for (const network of this.#table.all()) this.#book.open(network);
@@ -56,14 +62,14 @@ export class Networks implements NetworkRegistry {
     this.#table.put(defaultBridgeRecord(record, asked, this.#bridges, supply));
   }
 
-  /** At the daemon's start: bridges that are missing are made, those that nobody owns any more are removed. */
+  /** At the daemon's start: bridges and parents that are missing are made, those that nobody owns any more are removed. */
   restore(onFailure: (network: NetworkRecord, error: unknown) => void): void {
-    this.#bridges.removeUnowned((id) => this.#table.has(id));
+    this.#links.removeUnowned((id) => this.#table.has(id));
     for (const network of this.#table.all()) {
       // The default one waits for its first container.
-      if (network.driver !== 'bridge' || network.name === 'bridge') continue;
+      if (network.name === 'bridge') continue;
       try {
-        this.#bridges.ensure(bridgeSpec(network));
+        this.#ensureInterface(network);
       } catch (error) {
         onFailure(network, error);
       }
@@ -103,7 +109,7 @@ export class Networks implements NetworkRegistry {
   #plan({ enableIPv4, enableIPv6, internal, options, ipam }: NetworkRequest, driver: NetworkRecord['driver']): AddressPlan {
     const own = options['com.docker.network.bridge.name'] ?? '';
     const none = (mode: string) => driver === 'bridge' && internal && options[`com.docker.network.bridge.gateway_mode_${mode}`] === 'isolated';
-    const skip = (driver === 'macvlan' || driver === 'ipvlan') && needsNoGateway(driver, options, internal);
+    const skip = isParentDriver(driver) && needsNoGateway(driver, options, internal);
     return planAddresses(
       { enableIPv4, enableIPv6, config: ipam.config, skipGateway: { ipv4: skip || none('ipv4'), ipv6: skip || none('ipv6') } },
       { blocks: this.#blocks, taken: this.#poolsBut(''), host: () => this.#hostNetworks([own]) },
@@ -112,15 +118,13 @@ export class Networks implements NetworkRegistry {
 
   #make(network: NetworkRecord): void {
     const others = this.#table.all();
-    if (network.driver === 'macvlan' || network.driver === 'ipvlan') checkParent(this.#socket, network.driver, network.options, others);
-    if (network.driver === 'bridge') {
-      checkBridge(network, others);
-      this.#bridges.ensure(bridgeSpec(network));
-    }
+    if (isParentDriver(network.driver)) this.#parents.check(network.driver, network.options, others);
+    if (network.driver === 'bridge') checkBridge(network, others);
+    this.#ensureInterface(network);
     try {
       this.#table.put(network);
     } catch (error) {
-      if (network.driver === 'bridge') this.#bridges.remove(bridgeName(network));
+      this.#removeInterface(network);
       throw error;
     }
     this.#book.open(network);
@@ -133,13 +137,29 @@ export class Networks implements NetworkRegistry {
     }
     this.#table.delete(network.id);
     this.#book.close(network);
-    if (network.driver === 'bridge') this.#bridges.remove(bridgeName(network));
+    this.#removeInterface(network);
+  }
+
+  /** What a network has on the host is there when this returns. */
+  #ensureInterface(network: NetworkRecord): void {
+    if (network.driver === 'bridge') this.#bridges.ensure(bridgeSpec(network));
+    if (isParentDriver(network.driver)) this.#parents.ensure(network);
+  }
+
+  /** The network is not in the table (any more). */
+  #removeInterface(network: NetworkRecord): void {
+    if (network.driver === 'bridge') this.#links.remove(bridgeName(network));
+    if (isParentDriver(network.driver)) this.#parents.remove(network, this.#table.all());
   }
 
   bridgeOf(network: NetworkRecord): string {
     const name = bridgeName(network);
     if (!this.#bridges.isUp(name)) this.#bridges.ensure(bridgeSpec(network));
     return name;
+  }
+
+  parentOf(network: NetworkRecord): { readonly name: string; readonly isThere: boolean } {
+    return { name: parentName(network), isThere: this.#parents.isThere(network) };
   }
 
   allocate(network: NetworkRecord, request: AddressRequest): Pick<Endpoint, 'mac' | 'ipv4' | 'ipv6'> {

@@ -3,6 +3,7 @@
  * heard of is a mistake in the test, and fails.
  */
 import { test } from 'bun:test';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dockerCommands } from './docker-command.ts';
 import { NetlinkSocket } from '../../src/linux/ffi/netlink.ts';
@@ -10,7 +11,7 @@ import { netlinkFamily } from '../../src/linux/netlink/message.ts';
 import { getGeneration } from '../../src/linux/netlink/nftables.ts';
 import { hierarchies } from './cgroups.ts';
 import { blockDevice } from './limits.ts';
-import { apiSpecification } from './paths.ts';
+import { apiSpecification, busybox } from './paths.ts';
 import { installedPeer, unpackedPeer, type Peer } from './peers.ts';
 import type { EngineKind } from './engine.ts';
 
@@ -43,6 +44,12 @@ const hasNfTables = (): boolean => {
   }
 };
 
+/** Whether the kernel makes interfaces of a kind over another one, tried in a network namespace of its own. */
+const hasLinks = (...kind: readonly string[]): boolean => {
+  const script = '"$0" ip link add type veth; "$0" ip link add link veth0 name tried type "$@"';
+  return spawnSync('unshare', ['--net', busybox, 'sh', '-c', script, busybox, ...kind]).status === 0;
+};
+
 /** Each need: undefined when it is met, else what is missing. */
 const CHECKS = {
   root: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
@@ -57,6 +64,10 @@ const CHECKS = {
   'block-device': () => (blockDevice() === undefined ? 'needs a block device' : undefined),
   'lacks-sys-resource': () => (holdsSysResource() ? 'needs a machine whose root lacks CAP_SYS_RESOURCE' : undefined),
   'nf-tables': () => (hasNfTables() ? undefined : 'needs root, and nf_tables in the kernel'),
+  'vlan-links': () => (hasLinks('vlan', 'id', '5') ? undefined : 'needs root, and VLANs in the kernel'),
+  'dummy-links': () => (hasLinks('dummy') ? undefined : 'needs root, and dummy interfaces in the kernel'),
+  'ipvlan-links': () => (hasLinks('ipvlan') ? undefined : 'needs root, and ipvlan in the kernel'),
+  'no-ipvlan-links': () => (hasLinks('ipvlan') ? 'needs a kernel without ipvlan' : undefined),
   /** Behaviour that is Caisson's own, or that no dockerd can show here. */
   caisson: () => (underTest?.name === 'caisson' ? undefined : 'is about Caisson alone'),
   /** Behaviour or texts that came after Docker Engine 20.10. */

@@ -1,6 +1,6 @@
 /** `docker network connect` and `disconnect`: a container's interfaces change, while it runs or before it does. */
 import { CaissonError, forbidden, invalidParameter, systemError } from '../../errors.ts';
-import { bridgeEndpoint, defaultRoute, netlinkOperation } from '../../network/bridge-endpoint.ts';
+import { defaultRoute, netlinkOperation } from '../../network/endpoint-interface.ts';
 import type { Endpoint, NetworkRecord } from '../../network/network.ts';
 import { cloneFlag } from '../../linux/clone-flags.ts';
 import { namespacePath } from '../../linux/namespaces.ts';
@@ -13,9 +13,10 @@ import type { EndpointSettings } from '../docker-types.ts';
 import { currentRelease } from '../launch-request.ts';
 import { addToNetworkFiles, removeFromNetworkFiles } from '../network-files.ts';
 import { parseMode } from '../spec/modes.ts';
-import { newEndpoint, portOf, publishNames, publishNetworkEvent } from './endpoints.ts';
+import { endpointOperations, newEndpoint, publishNames, publishNetworkEvent } from './endpoints.ts';
 import { gatewayEndpoint, gatewayEndpoints } from './gateway.ts';
 import { nameService, usesNameService } from './name-service.ts';
+import { interfaceFailure } from './interface-failure.ts';
 import { movePorts, type PortChange, portFailure } from './ports.ts';
 import { settingsOf } from './names.ts';
 
@@ -78,13 +79,13 @@ async function plugIn(context: EngineContext, container: Container, network: Net
     const gateways = gatewayEndpoints(context, container);
     const isDefault = { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint };
     ports = movePorts(context, container, before);
-    const { host, init } = bridgeEndpoint(endpoint, { ...portOf(context, container, endpoint), isDefault }, { ipv6: context.host.ipv6, namespacePid: shim.pid });
+    const { host, init } = endpointOperations(context, container, endpoint, { isDefault, namespacePid: shim.pid });
     publishNames(context, [endpoint]);
     const names = usesNameService(context, container) ? [nameService(context, container)] : [];
     await shim.operate([...host, ...ports.operations, enter(shim.pid), ...init, ...names], currentRelease(context, container));
     ports.done();
   } catch (failure) {
-    const error = portFailure(container, failure) ?? failure;
+    const error = portFailure(container, failure) ?? interfaceFailure(context, container, failure) ?? failure;
     ports?.undo();
     record.endpoints = record.endpoints.filter((each) => each !== endpoint);
     context.networks.release(endpoint);

@@ -1,9 +1,7 @@
 /** A container's endpoints, from its start to its end. */
 import { randomBytes } from 'node:crypto';
-import { CaissonError, invalidParameter } from '../../errors.ts';
-import { bridgeEndpoint, type BridgePort } from '../../network/bridge-endpoint.ts';
-import { parseGoBool } from '../../network/bridge-options.ts';
-import { bridgesAreFiltered } from '../../network/filter/forwarding.ts';
+import { CaissonError } from '../../errors.ts';
+import type { EndpointPlace } from '../../network/endpoint-driver.ts';
 import type { Endpoint, NetworkRecord } from '../../network/network.ts';
 import { bindOperations, translated } from '../../network/ports.ts';
 import type { NetworkOperations } from '../../runtime/compile.ts';
@@ -14,9 +12,6 @@ import type { NamedEndpoint } from '../network-shape.ts';
 import { gatewayEndpoints } from './gateway.ts';
 import { nameService, usesNameService } from './name-service.ts';
 import { portRequests, reservePorts } from './ports.ts';
-
-/** Linux's names have room for eight more characters (IFNAMSIZ). */
-const hostInterfaceName = () => `veth${randomBytes(4).toString('hex').slice(0, 7)}`;
 
 /** Gives the container an endpoint on each of its networks. Throws in Docker's words, and then it has none. */
 export function attachEndpoints(context: EngineContext, container: Container): void {
@@ -43,19 +38,20 @@ export function failedSetUp(error: unknown): unknown {
   return new CaissonError(error.class, `failed to set up container networking: ${error.message}`, { cause: error });
 }
 
-export function newEndpoint({ networks }: EngineContext, container: Container, network: NetworkRecord, settings: EndpointSettings, index: number): Endpoint {
-  if (network.driver !== 'bridge') {
-    throw invalidParameter(`networks of the driver ${network.driver} cannot be used by containers yet`);
-  }
+export function newEndpoint(context: EngineContext, container: Container, network: NetworkRecord, settings: EndpointSettings, index: number): Endpoint {
+  const { networks, endpointDrivers } = context;
+  const driver = endpointDrivers(network);
   const { IPv4Address, IPv6Address } = settings.IPAMConfig ?? {};
-  const addresses = networks.allocate(network, {
-    containerId: container.id,
-    ...(IPv4Address ? { ipv4: IPv4Address } : {}), ...(IPv6Address ? { ipv6: IPv6Address } : {}), ...(settings.MacAddress ? { mac: settings.MacAddress } : {}),
+  const { mac: chosen, ...addresses } = networks.allocate(network, {
+    containerId: container.id, ...(IPv4Address ? { ipv4: IPv4Address } : {}), ...(IPv6Address ? { ipv6: IPv6Address } : {}),
   });
-  return {
-    id: randomBytes(32).toString('hex'), networkId: network.id, containerId: container.id, ...addresses,
-    interfaceName: `eth${index}`, hostInterface: hostInterfaceName(),
-  };
+  const known = { id: randomBytes(32).toString('hex'), networkId: network.id, containerId: container.id, ...addresses, interfaceName: `eth${index}` };
+  try {
+    return { ...known, ...driver.prepare(network, { asked: settings.MacAddress || undefined, chosen }) };
+  } catch (error) {
+    networks.release({ ...known, mac: chosen, hostInterface: '' });
+    throw error;
+  }
 }
 
 /** The endpoints that running containers have on a network. */
@@ -106,9 +102,9 @@ export function networkOperations(context: EngineContext, container: Container):
   if (endpoints.length === 0) return undefined;
   const led = translated(ports);
   const gateways = gatewayEndpoints(context, container);
-  const each = endpoints.map((endpoint) => bridgeEndpoint(endpoint, {
-    ...portOf(context, container, endpoint), isDefault: { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint },
-  }, { ipv6: context.host.ipv6, namespacePid: 'child' }));
+  const each = endpoints.map((endpoint) => endpointOperations(context, container, endpoint, {
+    isDefault: { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint }, namespacePid: 'child',
+  }));
   const all = (section: keyof NetworkOperations) => each.flatMap((operations) => operations[section]);
   return {
     prepare: [...all('prepare'), ...bindOperations(ports), ...context.networkFilter.publish(led)],
@@ -119,13 +115,10 @@ export function networkOperations(context: EngineContext, container: Container):
   };
 }
 
-/** How its network's bridge takes it. */
-export function portOf({ networks }: EngineContext, { record }: Container, { networkId }: Endpoint): Omit<BridgePort, 'isDefault'> {
-  const network = networks.get(networkId);
-  const mtu = Number(network.options['com.docker.network.driver.mtu'] ?? '');
-  return {
-    bridge: networks.bridgeOf(network), mtu: mtu > 0 ? mtu : undefined,
-    isolated: parseGoBool(network.options['com.docker.network.bridge.enable_icc'] ?? '') === false,
-    hairpin: portRequests(record).length > 0 && bridgesAreFiltered(),
-  };
+/** What makes one of them, and takes it away. */
+export function endpointOperations(
+  { networks, endpointDrivers, host }: EngineContext, { record }: Container, endpoint: Endpoint, place: Pick<EndpointPlace, 'isDefault' | 'namespacePid'>,
+): NetworkOperations {
+  const network = networks.get(endpoint.networkId);
+  return endpointDrivers(network).operations(endpoint, network, { ...place, publishes: portRequests(record).length > 0, ipv6: host.ipv6 });
 }

@@ -80,8 +80,9 @@ function portTargets(context: EngineContext, container: Container): PortTarget[]
   return container.record.endpoints.flatMap((endpoint) => {
     // Without a way out for IPv6 the one for IPv4 answers for both.
     const families = { ipv4: endpoint === gateways.ipv4, ipv6: endpoint === (gateways.ipv6 ?? gateways.ipv4) };
-    if (!families.ipv4 && !families.ipv6) return [];
-    const bindAddress = context.networks.get(endpoint.networkId).options['com.docker.network.bridge.host_binding_ipv4'] ?? '';
+    const network = context.networks.get(endpoint.networkId);
+    if ((!families.ipv4 && !families.ipv6) || !context.endpointDrivers(network).publishesPorts) return [];
+    const bindAddress = network.options['com.docker.network.bridge.host_binding_ipv4'] ?? '';
     return [{
       containerName: container.record.name, endpointId: endpoint.id, ipv4: endpoint.ipv4?.address, ipv6: endpoint.ipv6?.address, families,
       defaultHostIp: hostAddress(bindAddress) || '0.0.0.0',
@@ -165,10 +166,13 @@ export function portFailure({ record }: Pick<Container, 'record'>, error: unknow
   return bindFailure(binding, failure.errno, { containerName: record.name });
 }
 
-/** `NetworkSettings.Ports` of inspect: what is exposed, and what of it is published. Empty unless it runs on a network with a way out. */
+/** `NetworkSettings.Ports` of inspect: what is exposed, and what of it is published. Empty unless it runs on a network with a way out that takes them. */
 export function shownPorts(context: EngineContext, container: Container): Record<string, { HostIp: string; HostPort: string }[] | null> {
   const { record } = container;
-  const hasWayOut = (['ipv4', 'ipv6'] as const).some((family) => gatewayEndpoint(context, container, family) !== undefined);
+  const hasWayOut = (['ipv4', 'ipv6'] as const).some((family) => {
+    const endpoint = gatewayEndpoint(context, container, family);
+    return endpoint !== undefined && context.endpointDrivers(context.networks.get(endpoint.networkId)).publishesPorts;
+  });
   if (!isAlive(record.state) || !hasWayOut) return {};
   const bindings = Map.groupBy(record.ports, ({ containerPort, protocol }) => `${containerPort}/${protocol}`);
   const keys = new Set([...exposedPorts(record).map(([, { port, protocol }]) => `${port}/${protocol}`), ...bindings.keys()]);

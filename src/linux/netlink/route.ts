@@ -88,12 +88,36 @@ export function newVeth(settings: LinkSettings, peer: LinkSettings): NetlinkMess
   return newLink('veth', settings, [{ type: rtnetlink.VETH_INFO_PEER, value: { body, attributes: linkAttributes(peer) } }]);
 }
 
+/** linux/if_link.h: who hears whom of the interfaces over one parent. */
+export const macvlanModes = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
+export type MacvlanMode = keyof typeof macvlanModes;
+/** What the parent looks at: frames, or packets, without or with the packet filter (since Linux 4.9). */
+export const ipvlanModes = { l2: 0, l3: 1, l3s: 2 } as const;
+export type IpvlanMode = keyof typeof ipvlanModes;
+/** Since Linux 4.15. */
+export const ipvlanFlags = { bridge: 0, private: 1, vepa: 2 } as const;
+export type IpvlanFlag = keyof typeof ipvlanFlags;
+
+/** An interface with a hardware address of its own over `link`, which is one of the namespace that the message is sent in. */
+export const newMacvlan = (settings: LinkSettings, mode: MacvlanMode): NetlinkMessage =>
+  newLink('macvlan', settings, [{ type: rtnetlink.IFLA_MACVLAN_MODE, value: macvlanModes[mode] }]);
+
+/** One with the hardware address of `link`. */
+export const newIpvlan = (settings: LinkSettings, mode: IpvlanMode, flag: IpvlanFlag): NetlinkMessage => newLink('ipvlan', settings, [
+  { type: rtnetlink.IFLA_IPVLAN_MODE, value: uint16(ipvlanModes[mode]) }, { type: rtnetlink.IFLA_IPVLAN_FLAGS, value: uint16(ipvlanFlags[flag]) },
+]);
+
+/** What `link` carries with a tag (IEEE 802.1Q), 1 to 4094. */
+export const newVlan = (settings: LinkSettings, id: number): NetlinkMessage => newLink('vlan', settings, [{ type: rtnetlink.IFLA_VLAN_ID, value: uint16(id) }]);
+
+const uint16 = (value: number): Uint8Array => Uint8Array.of(value & 0xff, value >> 8);
+
 /** Changes an interface. `master` 0 takes it out of its bridge; a `name` can be given while it is down. */
 export function setLink(
-  link: LinkRef, change: { readonly name?: string; readonly up?: boolean; readonly master?: LinkRef; readonly mtu?: number },
+  link: LinkRef, change: { readonly name?: string; readonly mac?: Uint8Array; readonly up?: boolean; readonly master?: LinkRef; readonly mtu?: number },
 ): NetlinkMessage {
   const attributes = [
-    [rtnetlink.IFLA_IFNAME, change.name], [rtnetlink.IFLA_MTU, change.mtu],
+    [rtnetlink.IFLA_IFNAME, change.name], [rtnetlink.IFLA_ADDRESS, change.mac], [rtnetlink.IFLA_MTU, change.mtu],
     [rtnetlink.IFLA_MASTER, change.master === undefined ? undefined : valueOf(change.master)],
   ] as const;
   return {

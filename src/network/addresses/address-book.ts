@@ -23,11 +23,11 @@ export class AddressBook {
   }
 
   /** An address of each family that the network has. Throws in Docker's words, and then none is taken. */
-  allocate(network: NetworkRecord, { containerId, ipv4, ipv6, mac }: AddressRequest): Pick<Endpoint, 'mac' | 'ipv4' | 'ipv6'> {
+  allocate(network: NetworkRecord, { containerId, ipv4, ipv6 }: AddressRequest): Pick<Endpoint, 'mac' | 'ipv4' | 'ipv6'> {
     const first = network.enableIPv4 ? this.#take(network, 4, ipv4, containerId) : null;
     try {
       const second = network.enableIPv6 ? this.#take(network, 6, ipv6, containerId) : null;
-      return { mac: mac ?? macFor(first, second), ipv4: first, ipv6: second };
+      return { mac: macFor(first, second), ipv4: first, ipv6: second };
     } catch (error) {
       if (first !== null) this.#release(network.id, first.address, containerId);
       throw error;

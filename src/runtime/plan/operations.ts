@@ -104,6 +104,11 @@ export const operations = {
     fields: { family: 'u32', messages: 'bytes', links: 'strings', linkOffsets: 'u32s', pidOffset: 'u32', optional: 'u32' },
   },
   /**
+   * The same, of rtnetlink, in the container's network namespace when its first process has ended: the name service keeps that. What is refused
+   * is left so, and where there is no name service, nothing is done: the namespace goes, and its interfaces with it. Release only.
+   */
+  netlinkInside: { code: 46, fields: { messages: 'bytes', links: 'strings', linkOffsets: 'u32s' } },
+  /**
    * A name service for the container: UDP and TCP at `address` (IPv4, four bytes) and a port that is free in its network namespace, which
    * is the new process's in the host section, otherwise that of the moment. `messages`, if any, then go to a NETLINK_NETFILTER socket there, with
    * the port (big-endian) written at each of `portOffsets`; the socket stays open, because a table may belong to it. Where there is

@@ -1,0 +1,39 @@
+/** What is the same for the interfaces of all endpoints: addresses and routes, set in the container's network namespace. */
+import { encodeLate, netlinkFamily, type NetlinkMessage } from '../linux/netlink/message.ts';
+import { addAddress, addRoute, setLink } from '../linux/netlink/route.ts';
+import type { Operation } from '../runtime/plan/operations.ts';
+import { addressBytes } from './address-bytes.ts';
+import type { EndpointPlace } from './endpoint-driver.ts';
+import type { Endpoint, EndpointAddress } from './network.ts';
+
+/** `more`: messages for when the interface is up, before the default routes. */
+export function configureInterface(endpoint: Endpoint, { ipv6, isDefault }: EndpointPlace, more: readonly NetlinkMessage[] = []): Operation[] {
+  const { interfaceName } = endpoint;
+  return [
+    ...(ipv6 && endpoint.ipv6 === null ? [withoutIPv6(interfaceName)] : []),
+    netlinkOperation('its address, and the way out', [
+      ...[endpoint.ipv4, endpoint.ipv6].flatMap((each) => (each === null ? [] : [addAddress(interfaceName, prefixOf(each))])),
+      setLink(interfaceName, { up: true }),
+      ...more,
+      ...(isDefault.ipv4 ? defaultRoute(endpoint, 'ipv4') : []),
+      ...(isDefault.ipv6 ? defaultRoute(endpoint, 'ipv6') : []),
+    ]),
+  ];
+}
+
+/** An interface without an IPv6 address of the network has none at all, not even a link-local one. */
+const withoutIPv6 = (name: string): Operation => ({
+  name: 'writeFile', reason: 'a network without IPv6', path: `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, data: '1', create: 0, mode: 0,
+});
+
+/** Takes the place of one that goes through another endpoint. Empty for a network without a gateway. */
+export function defaultRoute(endpoint: Endpoint, family: 'ipv4' | 'ipv6'): NetlinkMessage[] {
+  const gateway = endpoint[family]?.gateway ?? '';
+  return gateway === '' ? [] : [addRoute({ family: family === 'ipv4' ? 4 : 6, link: endpoint.interfaceName, gateway: addressBytes(gateway) })];
+}
+
+const prefixOf = ({ address, prefixLength }: EndpointAddress) => ({ address: addressBytes(address), length: prefixLength });
+
+export function netlinkOperation(reason: string, messages: readonly NetlinkMessage[]): Extract<Operation, { name: 'netlink' }> {
+  return { name: 'netlink', reason, family: netlinkFamily.route, ...encodeLate(messages), optional: 0 };
+}
