@@ -80,7 +80,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   const idle = createIdleTrim();
   const server = createApiServer({ engine, logger, version, onRequest: () => idle.busy() });
   await seed(context);
-  networks.restore((network, error) => logger.warn('cannot restore the bridge of a network', { network: network.name, error }));
+  networks.restore((network, error) => logger.warn('cannot restore the interface of a network', { network: network.name, error }));
   await reconcile(context);
   context.names.publishAll();
   for (const host of options.hosts) await server.listen(host);
