@@ -24,7 +24,7 @@ export class ProgressStream {
     this.#push({ status, progressDetail: {}, id });
   }
 
-  /** Bytes; a total of 0 is one that is not known. Not every call makes a record. */
+  /** Bytes; a total of 0 is one that is not known, an empty id none. Not every call makes a record. */
   bytes(id: string, status: string, current: number, total: number): void {
     const now = performance.now();
     const last = current === total;
@@ -34,7 +34,7 @@ export class ProgressStream {
       status,
       progressDetail: { current, ...(total > 0 ? { total } : {}) },
       progress: progressBar(current, total),
-      id,
+      ...(id === '' ? {} : { id }),
     };
     const waiting = this.#waiting.get(id);
     if (waiting?.['status'] === status) {

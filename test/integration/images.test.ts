@@ -158,4 +158,25 @@ it('refuses an archive that is none', async () => {
   expect(await subject.output('run', '--rm', 'busybox', 'echo', 'alive')).toBe('alive');
 });
 
+it('imports what a URL names', async () => {
+  const script = 'mkdir /srv && cd /srv && echo imported >file && tar cf root.tar file && echo no tar >bad.tar && httpd -f -p 127.0.0.1:8120 -h /srv';
+  await subject.output('run', '-d', '--name', 'files', '--network', 'host', 'busybox', 'sh', '-c', script);
+  await subject.output('exec', 'files', 'sh', '-c', 'until wget -qO /dev/null http://127.0.0.1:8120/file; do sleep 0.05; done');
+  const create = async (source: string, repo = '') => {
+    const { status, body } = await subject.api.request('POST', `/images/create?fromSrc=${source}&repo=${repo}`);
+    return { status, records: body.toString().trim().split('\r\n').map((line) => JSON.parse(line) as Record<string, unknown>) };
+  };
+  const { status, records } = await create('127.0.0.1:8120/root.tar', 'from-url');
+  expect(status).toBe(200);
+  expect(records[0]).toEqual({ status: 'Downloading from http://127.0.0.1:8120/root.tar' });
+  expect(records.slice(1, -1).every((record) => record['status'] === 'Importing')).toBe(true);
+  expect(records.at(-1)?.['status']).toBe(await subject.output('image', 'inspect', '-f', '{{.Id}}', 'from-url'));
+  expect(await subject.output('image', 'inspect', '-f', '{{.Comment}}', 'from-url')).toBe('Imported from 127.0.0.1:8120/root.tar');
+  const missing = await create('http://127.0.0.1:8120/none');
+  expect([missing.status, String(missing.records[0]?.['message'])]).toEqual([404, expect.stringContaining('failed to GET http://127.0.0.1:8120/none with status 404 Not Found: ')]);
+  const refused = await create('http://127.0.0.1:9/x');
+  expect([refused.status, refused.records]).toEqual([500, [{ message: 'Get "http://127.0.0.1:9/x": dial tcp 127.0.0.1:9: connect: connection refused' }]]);
+  expect((await create('http://127.0.0.1:8120/bad.tar')).records.at(-1)).toHaveProperty('error');
+});
+
 leavesNothingBehind(subject);

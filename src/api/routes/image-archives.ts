@@ -1,6 +1,8 @@
 /** Images as archives: load, save, import. `POST /images/create` is both import and pull. */
 import type { Engine, ImageEndpoints } from '../../engine/engine.ts';
 import { invalidParameter } from '../../errors.ts';
+import { fetchUrl } from '../../images/fetch-url.ts';
+import { importDownloaded, importUrl } from '../../images/import-url.ts';
 import type { Exchange } from '../exchange.ts';
 import { platformParameter } from '../platform.ts';
 import { sendProgress } from '../progress.ts';
@@ -16,7 +18,7 @@ export function imageArchiveRoutes(engine: Engine, logger: Logger): Route[] {
     get('/images/get', (exchange) => save(images, exchange, exchange.query.all('names'))),
     get('/images/{name}/get', (exchange) => save(images, exchange, [exchange.param])),
     post('/images/{name}/push', (exchange) => push(engine, exchange, logger)),
-    post('/images/create', (exchange) => (exchange.query.get('fromImage') === '' ? create(images, exchange) : pull(engine, exchange, logger))),
+    post('/images/create', (exchange) => (exchange.query.get('fromImage') === '' ? create(images, exchange, logger) : pull(engine, exchange, logger))),
   ];
 }
 
@@ -39,22 +41,22 @@ async function save(images: ImageEndpoints, exchange: Exchange, names: readonly 
   await exchange.stream(archive, (chunk) => chunk);
 }
 
-async function create(images: ImageEndpoints, exchange: Exchange): Promise<void> {
+async function create(images: ImageEndpoints, exchange: Exchange, logger: Logger): Promise<void> {
   const { query } = exchange;
   const source = query.get('fromSrc');
-  if (source !== '-') {
-    throw invalidParameter(
-      `cannot import from ${JSON.stringify(source)}: Caisson does not download archives; `
-        + 'send the archive itself (fromSrc=-, "docker import FILE")',
-    );
-  }
-  const id = await images.service.import(exchange.request.body, {
+  const request = {
     repo: query.get('repo'),
     tag: query.get('tag'),
-    message: query.get('message') || 'Imported from -',
+    message: query.get('message') || `Imported from ${source}`,
     changes: query.all('changes'),
     platform: exchange.version >= 32 ? query.get('platform') : '',
-  });
+  };
+  if (source !== '-') {
+    const url = importUrl(source);
+    const records = importDownloaded(images.service, url, await fetchUrl(url, exchange.request.signal), request);
+    return sendProgress(exchange, records, logger, { failuresAnswered: false, operation: 'import image' });
+  }
+  const id = await images.service.import(exchange.request.body, request);
   exchange.startJson();
   await exchange.progress({ status: id });
 }

@@ -1,9 +1,9 @@
 /** `POST /build?remote=URL`: a tar, or a Dockerfile alone. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { CaissonError, invalidParameter, notImplemented } from '../../errors.ts';
+import { fetchUrl } from '../../images/fetch-url.ts';
 import { compressionOf } from '../../storage/tar/compression.ts';
 import { parseHeader } from '../../storage/tar/header.ts';
-import { fetchUrl } from '../solver/download.ts';
 import { receiveContext } from './receive.ts';
 
 /** A Dockerfile is not larger than this. Bytes. */

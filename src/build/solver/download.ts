@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, utimesSync, writeSync } from 'node:fs';
 import { posix } from 'node:path';
-import { invalidParameter, systemError } from '../../errors.ts';
+import { invalidParameter } from '../../errors.ts';
+import { fetchUrl } from '../../images/fetch-url.ts';
 import type { DownloadOperation } from '../graph/vertex.ts';
 
 /** A file whose URL names none. */
@@ -26,26 +27,6 @@ export async function download({ url, checksum }: DownloadOperation, directory: 
   if (checksum !== '' && checksum !== digest) throw invalidParameter(`digest mismatch ${digest}: ${checksum}`, { object: url });
   const modified = Date.parse(response.headers.get('last-modified') ?? '') / 1000;
   utimesSync(path, Number.isNaN(modified) ? 0 : modified, Number.isNaN(modified) ? 0 : modified);
-}
-
-/** The answer to a GET that has succeeded. Rejects with `failure: …` in the words of Go's net/http. */
-export async function fetchUrl(url: string, signal: AbortSignal, failure: string): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(url, { signal });
-  } catch (cause) {
-    throw systemError(`${failure}: Get ${JSON.stringify(url)}: ${reason(url, cause)}`, { object: url, cause });
-  }
-  if (response.status >= 400) throw systemError(`${failure}: failed to GET ${url} with status ${response.status} ${response.statusText}: `, { object: url });
-  return response;
-}
-
-function reason(url: string, cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const { hostname, port, protocol } = new URL(url);
-  const address = `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`;
-  if (code === 'ConnectionRefused' || code === 'ECONNREFUSED') return `dial tcp ${address}: connect: connection refused`;
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function fileName(url: string, response: Response): string {
