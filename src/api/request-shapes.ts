@@ -93,7 +93,7 @@ const hostConfig = struct('container.HostConfig', {
   StorageOpt: labels, Tmpfs: labels, UTSMode: named('container.UTSMode'), UsernsMode: named('container.UsernsMode'),
   ShmSize: int64,
   Sysctls: labels, Runtime: string, Isolation: named('container.Isolation'), Mounts: array(mount), MaskedPaths: strings,
-  ReadonlyPaths: strings, Init: bool, TimeOffsets: labels,
+  ReadonlyPaths: strings, Init: bool, TimeOffsets: labels, NetworkRate: int64,
 });
 
 /** Names of the fields of ContainerConfig: a create request that has none of them configures nothing. */

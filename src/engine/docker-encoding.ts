@@ -40,7 +40,7 @@ const hostConfig: Zeros<HostConfig> = {
   CpuQuota: 0, CpuRealtimePeriod: 0, CpuRealtimeRuntime: 0, CpusetCpus: '', CpusetMems: '', Devices: null, DeviceCgroupRules: null,
   DeviceRequests: null, KernelMemory: omitEmpty, KernelMemoryTCP: omitEmpty, MemoryReservation: 0, MemorySwap: 0,
   MemorySwappiness: null, OomKillDisable: null, PidsLimit: null, Ulimits: null, CpuCount: 0, CpuPercent: 0, IOMaximumIOps: 0,
-  IOMaximumBandwidth: 0, Mounts: omitEmpty, MaskedPaths: null, ReadonlyPaths: null, Init: omitNil, TimeOffsets: omitEmpty,
+  IOMaximumBandwidth: 0, Mounts: omitEmpty, MaskedPaths: null, ReadonlyPaths: null, Init: omitNil, TimeOffsets: omitEmpty, NetworkRate: omitEmpty,
 };
 
 /** `Config` of inspect. A new object. */

@@ -153,6 +153,8 @@ export interface HostConfig extends Resources {
   Init?: Maybe<boolean>;
   /** Caisson's own: offsets of a new time namespace, Go durations: `{"monotonic": "+24h", "boottime": "+24h"}`. */
   TimeOffsets?: Maybe<Record<string, string>>;
+  /** Caisson's own: bytes per second that each of its interfaces passes each way; 0 is no limit. */
+  NetworkRate?: number;
 }
 
 /** The body of `POST /containers/create`. */

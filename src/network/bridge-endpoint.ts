@@ -5,7 +5,7 @@ import type { NetworkOperations } from '../runtime/compile.ts';
 import { macBytes } from './address-bytes.ts';
 import { parseGoBool } from './bridge-options.ts';
 import type { EndpointDriver, EndpointPlace } from './endpoint-driver.ts';
-import { configureInterface, netlinkOperation } from './endpoint-interface.ts';
+import { configureInterface, limited, netlinkOperation } from './endpoint-interface.ts';
 import { bridgesAreFiltered } from './filter/forwarding.ts';
 import type { Endpoint, NetworkRecord, NetworkRegistry } from './network.ts';
 
@@ -38,7 +38,7 @@ export class BridgeEndpoints implements EndpointDriver {
     };
   }
 
-  #cable({ interfaceName, hostInterface, mac }: Endpoint, network: NetworkRecord, { namespacePid, publishes }: EndpointPlace): NetworkOperations['host'] {
+  #cable({ interfaceName, hostInterface, mac }: Endpoint, network: NetworkRecord, { namespacePid, publishes, rate }: EndpointPlace): NetworkOperations['host'] {
     const size = Number(network.options['com.docker.network.driver.mtu'] ?? '');
     const mtu = size > 0 ? { mtu: size } : {};
     const pair = newVeth(
@@ -50,6 +50,7 @@ export class BridgeEndpoints implements EndpointDriver {
     const hairpin = publishes && bridgesAreFiltered();
     return [
       netlinkOperation('a cable from the bridge into the container', [pair]),
+      ...limited(hostInterface, rate),
       ...(isolated ? [netlinkOperation('it does not reach its neighbours', [setBridgePort(hostInterface, { isolated: true })])] : []),
       ...(hairpin ? [netlinkOperation('its published ports lead back to itself, too', [setBridgePort(hostInterface, { hairpin: true })])] : []),
     ];

@@ -11,6 +11,8 @@ export interface EndpointPlace {
   readonly isDefault: { readonly ipv4: boolean; readonly ipv6: boolean };
   /** The container has published ports. */
   readonly publishes: boolean;
+  /** Bytes per second that its interfaces pass each way; 0: as many as they can. */
+  readonly rate: number;
   /** The kernel has IPv6 at all. */
   readonly ipv6: boolean;
   /** A process in the container's network namespace; `child` is the one that the shim has just cloned. */

@@ -1,13 +1,15 @@
 /** What is the same for the interfaces of all endpoints: addresses and routes, set in the container's network namespace. */
 import { encodeLate, netlinkFamily, type NetlinkMessage } from '../linux/netlink/message.ts';
+import { shapeLink } from '../linux/netlink/shaping.ts';
 import { addAddress, addRoute, setLink } from '../linux/netlink/route.ts';
 import type { Operation } from '../runtime/plan/operations.ts';
 import { addressBytes } from './address-bytes.ts';
 import type { EndpointPlace } from './endpoint-driver.ts';
 import type { Endpoint, EndpointAddress } from './network.ts';
+import { shapeFor } from './network-rate.ts';
 
 /** `more`: messages for when the interface is up, before the default routes. */
-export function configureInterface(endpoint: Endpoint, { ipv6, isDefault }: EndpointPlace, more: readonly NetlinkMessage[] = []): Operation[] {
+export function configureInterface(endpoint: Endpoint, { ipv6, isDefault, rate }: EndpointPlace, more: readonly NetlinkMessage[] = []): Operation[] {
   const { interfaceName } = endpoint;
   return [
     ...(ipv6 && endpoint.ipv6 === null ? [withoutIPv6(interfaceName)] : []),
@@ -18,8 +20,13 @@ export function configureInterface(endpoint: Endpoint, { ipv6, isDefault }: Endp
       ...(isDefault.ipv4 ? defaultRoute(endpoint, 'ipv4') : []),
       ...(isDefault.ipv6 ? defaultRoute(endpoint, 'ipv6') : []),
     ]),
+    ...limited(interfaceName, rate),
   ];
 }
+
+/** What leaves by an interface is limited; what comes in by it leaves by another one. */
+export const limited = (name: string, rate: number): Operation[] =>
+  (rate === 0 ? [] : [netlinkOperation('no faster than it may be', [shapeLink(name, shapeFor(rate))])]);
 
 /** An interface without an IPv6 address of the network has none at all, not even a link-local one. */
 const withoutIPv6 = (name: string): Operation => ({

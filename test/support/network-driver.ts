@@ -7,6 +7,7 @@ import { encodeNetlink, netlinkFamily, type NetlinkMessage } from '../../src/lin
 import { drop, interfaceKey, matches, meta } from '../../src/linux/netlink/expressions.ts';
 import { flushChain, getElements, newChain, newRule, newTable, nftBatch } from '../../src/linux/netlink/nftables.ts';
 import { receivedElements } from '../../src/linux/netlink/nftables-read.ts';
+import { listShapes, type Shape, shapeLink, shapeOf } from '../../src/linux/netlink/shaping.ts';
 import { interfaceMessage, newLink, newVeth, rtnetlink, setBridgePort } from '../../src/linux/netlink/route.ts';
 import { addressBytes } from '../../src/network/address-bytes.ts';
 import { bridgesAreFiltered, routeLoopback, switchForwardingOn } from '../../src/network/filter/forwarding.ts';
@@ -38,6 +39,10 @@ export type Step =
   | { readonly do: 'bridge'; readonly name: string }
   /** One end is a port of `master`, the other in the network namespace of `pid`. */
   | { readonly do: 'veth'; readonly name: string; readonly peer: string; readonly pid: number; readonly master?: string }
+  /** For each shape in turn, what the kernel says an interface has when it was given that. */
+  | { readonly do: 'shape'; readonly name: string; readonly shapes: readonly Shape[] }
+  /** The rates that interfaces here are limited to, bytes per second. */
+  | { readonly do: 'rates' }
   | { readonly do: 'forward'; readonly family: 4 | 6 }
   | { readonly do: 'route-loopback'; readonly bridge: string }
   | { readonly do: 'ensure'; readonly table: string; readonly state: StateText }
@@ -108,10 +113,20 @@ async function launch(filter: PacketFilter, directory: string, ports: readonly P
   return (await launcher.launch(launchRequest(sandbox, 1, plan), [])).shim.pid;
 }
 
+const shapes = () => routes.dump(listShapes()).flatMap((message) => shapeOf(message) ?? []);
+
 function take(step: Step): unknown {
   switch (step.do) {
     case 'bridge':
       return routes.request([newLink('bridge', { name: step.name, up: true })]);
+    case 'shape':
+      return step.shapes.map((shape) => {
+        routes.request([shapeLink(indexOf(step.name), shape)]);
+        const { rate, limit } = shapes().find(({ index }) => index === indexOf(step.name)) ?? { rate: 0, limit: 0 };
+        return { rate, limit };
+      });
+    case 'rates':
+      return shapes().map(({ rate }) => rate);
     case 'veth':
       routes.request([newVeth(
         { name: step.name, up: true, ...(step.master === undefined ? {} : { master: indexOf(step.master) }) },

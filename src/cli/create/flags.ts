@@ -96,6 +96,7 @@ export const CONTAINER_FLAGS: readonly FlagSpec[] = [
   flag('stop-timeout', 'int', 'Seconds to wait for it to stop before it is killed'),
   flag('storage-opt', 'list', 'Options of the storage driver'),
   flag('sysctl', 'list', 'Kernel parameters of its namespaces (net.core.somaxconn=1024)', { value: 'map' }),
+  flag('network-rate', 'bytes', 'Bytes per second that each network interface passes each way (e.g. 10m)'),
   flag('time-offset', 'list', 'Shift the clocks in a time namespace of its own (monotonic=+1d,boottime=+1d)', { value: 'map' }),
   flag('tmpfs', 'list', 'Mount a tmpfs (DIRECTORY[:OPTIONS])'),
   flag('t,tty', 'bool', 'Give it a terminal'),

@@ -144,6 +144,7 @@ function optional(flags: Flags): Record<string, unknown> {
   if (flags.list('mount').length > 0) fields['Mounts'] = flags.list('mount').map(parseMount);
   if (flags.changed('init')) fields['Init'] = flags.bool('init');
   if (flags.string('runtime') !== '') fields['Runtime'] = flags.string('runtime');
+  if (flags.number('network-rate') !== 0) fields['NetworkRate'] = flags.number('network-rate');
   const offsets = parseTimeOffsets(flags.list('time-offset'));
   if (offsets !== undefined) fields['TimeOffsets'] = offsets;
   return fields;

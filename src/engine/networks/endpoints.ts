@@ -120,5 +120,5 @@ export function endpointOperations(
   { networks, endpointDrivers, host }: EngineContext, { record }: Container, endpoint: Endpoint, place: Pick<EndpointPlace, 'isDefault' | 'namespacePid'>,
 ): NetworkOperations {
   const network = networks.get(endpoint.networkId);
-  return endpointDrivers(network).operations(endpoint, network, { ...place, publishes: portRequests(record).length > 0, ipv6: host.ipv6 });
+  return endpointDrivers(network).operations(endpoint, network, { ...place, publishes: portRequests(record).length > 0, rate: record.hostConfig.NetworkRate ?? 0, ipv6: host.ipv6 });
 }

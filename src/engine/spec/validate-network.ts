@@ -1,6 +1,7 @@
 /** Options that contradict the network mode (moby runconfig/hostconfig_unix.go). */
 import { invalidParameter } from '../../errors.ts';
 import { parseAddress } from '../../network/addresses/ip.ts';
+import { leastNetworkRate } from '../../network/network-rate.ts';
 import type { ContainerConfig, HostConfig } from '../docker-types.ts';
 import { parseMode } from './modes.ts';
 
@@ -16,6 +17,7 @@ export function validateNetworkMode(config: ContainerConfig, hostConfig: HostCon
     throw invalidParameter('invalid network mode: invalid container format container:<name|id>');
   }
   validatePorts(PortBindings ?? {});
+  validateRate(hostConfig.NetworkRate ?? 0, mode.kind === 'container' || mode.kind === 'host');
   if (mode.kind === 'container') {
     if (config.Hostname) conflicting('hostname and the network mode');
     if (Links?.length)
@@ -33,6 +35,13 @@ export function validateNetworkMode(config: ContainerConfig, hostConfig: HostCon
   if (mode.kind === 'host' && Links?.length) {
     conflicting("host type networking can't be used with links. This would result in undefined behavior");
   }
+}
+
+/** It is a limit of the container's own interfaces. */
+function validateRate(rate: number, isOthers: boolean): void {
+  if (rate === 0) return;
+  if (!Number.isSafeInteger(rate) || rate < leastNetworkRate) throw invalidParameter(`invalid network rate ${rate}: it is at least ${leastNetworkRate} bytes per second`);
+  if (isOthers) conflicting('network rate and the network mode');
 }
 
 const isPort = (text: string): boolean => /^\d+$/.test(text) && Number(text) <= 65_535;
