@@ -1,6 +1,6 @@
 /** `HostConfig.NetworkRate`: how fast a container's interfaces are. What the kernel makes of it is looked at, not timed. */
 import { afterAll, beforeAll, expect } from 'bun:test';
-import fc from 'fast-check';
+import { integer, oneof, sample } from 'fast-check';
 import { shapeFor } from '../../src/network/network-rate.ts';
 import { Lab } from '../support/network-lab.ts';
 import { TEST_PATIENCE } from '../support/patience.ts';
@@ -22,12 +22,12 @@ async function started(name: string, HostConfig: object): Promise<void> {
   await subject.api.json('POST', `/containers/create?name=${name}`, { Image: 'busybox', Cmd: ['sleep', '1000'], HostConfig });
   await subject.output('start', name);
 }
-const ratesOnHost = async () => (await Lab.around(subject.engine.namespaces).attempt({ do: 'rates' }))[0] as unknown as number[];
+const ratesOnHost = async () => (await Lab.around(subject.engine.namespaces).attempt({ do: 'rates' }))[0] as number[];
 const shaped = async (name: string) => (await subject.output('exec', name, 'tc', 'qdisc')).split('\n').filter((line) => line.includes('tbf')).length;
 
 requires('root')('whatever the rate, the kernel has what was meant', async () => {
   await lab.steps({ do: 'bridge', name: 'shaped' });
-  const rates = fc.sample(fc.oneof(fc.integer({ min: 1024, max: 2 ** 32 - 1 }), fc.integer({ min: 2 ** 32, max: 2 ** 40 })), 300);
+  const rates = sample(oneof(integer({ min: 1024, max: 2 ** 32 - 1 }), integer({ min: 2 ** 32, max: 2 ** 40 })), 300);
   const shapes = [1024, 2 ** 32 - 1, 2 ** 32, ...rates].map(shapeFor);
   const [found] = await lab.attempt({ do: 'shape', name: 'shaped', shapes });
   expect(found).toEqual(shapes.map(({ rate, limit }) => ({ rate, limit: Math.min(limit, 0xffff_ffff) })));
