@@ -35,6 +35,8 @@ import { createVolumeService } from './engine/volume-service.ts';
 import { warmUp } from './engine/warm-up.ts';
 import { conflict } from './errors.ts';
 import { createImageService } from './images/image-service.ts';
+import { type RegistrySettings, validateInsecure, validateMirror } from './images/registry/endpoints.ts';
+import { proxySettings } from './images/registry/proxy.ts';
 import { seedBusybox } from './images/seed.ts';
 import { createCgroupDriver } from './linux/cgroup/index.ts';
 import { tryLockFile } from './linux/ffi/lock.ts';
@@ -112,7 +114,23 @@ function createSettings(options: DaemonOptions): EngineSettings {
     usernsRemap: options.usernsRemap ? resolveRemap(options.usernsRemap, readAccountFiles()) : null,
     respectInputRules: options.respectInputRules,
     hostGateways: options.hostGateways,
+    registries: registrySettings(options),
     debug: options.debug,
+  };
+}
+
+/** The proxies are the daemon's own, and taken out of its environment: the transport decides what goes through them. */
+function registrySettings(options: DaemonOptions): RegistrySettings {
+  const proxies = proxySettings(process.env);
+  for (const name of ['http_proxy', 'https_proxy', 'no_proxy', 'all_proxy']) {
+    delete process.env[name];
+    delete process.env[name.toUpperCase()];
+  }
+  return {
+    insecure: options.insecureRegistries.map(validateInsecure),
+    mirrors: options.registryMirrors.map(validateMirror),
+    certificates: resolve(options.registryCertificates),
+    proxies,
   };
 }
 
@@ -180,6 +198,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
       database,
       storage,
       layersInUse,
+      registries: settings.registries,
       listener: (action, id, attributes) => events.publish('image', action, id, attributes),
     }),
     volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database), (action, name) => events.publish('volume', action, name, { driver: 'local' })),

@@ -16,6 +16,7 @@ import { containerRoutes } from './routes/containers.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { execRoutes } from './routes/exec.ts';
 import { imageArchiveRoutes } from './routes/image-archives.ts';
+import { registryRoutes } from './routes/registries.ts';
 import { imageRoutes } from './routes/images.ts';
 import { containerPortRoutes } from './routes/container-ports.ts';
 import { networkConnectionRoutes } from './routes/network-connections.ts';
@@ -56,6 +57,7 @@ export function createApiServer({ engine, logger, version, onRequest }: ApiServe
     ...imageRoutes(engine),
     ...imageArchiveRoutes(engine, logger),
     ...buildRoutes(engine, logger),
+    ...registryRoutes(engine),
     ...volumeRoutes(engine),
     ...networkRoutes(engine),
     ...containerPortRoutes(engine),

@@ -22,10 +22,18 @@ export interface DaemonOptions {
   readonly respectInputRules: boolean;
   /** IP addresses that `host-gateway` stands for; empty: those of the default network's bridge. */
   readonly hostGateways: readonly string[];
+  /** `host[:port]` or blocks of addresses; loopback addresses need not be named. */
+  readonly insecureRegistries: readonly string[];
+  /** Base URLs of mirrors of Docker Hub. */
+  readonly registryMirrors: readonly string[];
+  /** Directory of certificates and hosts.toml files, by registry. */
+  readonly registryCertificates: string;
   /** `max-size`, `max-file`. */
   readonly logOptions: Readonly<Record<string, string>>;
 }
 
+/** Docker's, so that what is there for Docker serves here, too. */
+export const defaultRegistryCertificates = '/etc/docker/certs.d';
 export const defaultHost = 'unix:///run/caisson/caisson.sock';
 export const defaultDataRoot = '/var/lib/caisson';
 export const defaultExecRoot = '/run/caisson';

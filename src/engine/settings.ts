@@ -1,4 +1,5 @@
 /** What a daemon was started with, and what it found on its host. */
+import type { RegistrySettings } from '../images/registry/endpoints.ts';
 import type { OciIdMapping } from '../runtime/oci.ts';
 
 /** Bounds of a container's log when it does not set its own: logs never fill a disk unnoticed. */
@@ -28,5 +29,6 @@ export interface EngineSettings {
   readonly respectInputRules: boolean;
   /** What `host-gateway` stands for; empty: the addresses of the default network's bridge. */
   readonly hostGateways: readonly string[];
+  readonly registries: RegistrySettings;
   readonly debug: boolean;
 }

@@ -1,6 +1,7 @@
 /** `GET /version`, `GET /info`, `GET /events`. */
 import { createHash } from 'node:crypto';
 import { readFileSync, statfsSync } from 'node:fs';
+import type { RegistrySettings } from '../images/registry/endpoints.ts';
 import { hostFacts } from '../linux/host.ts';
 import type { EngineContext } from './context.ts';
 import { isAlive } from './container-state.ts';
@@ -73,17 +74,14 @@ function info(context: EngineContext): object {
     OSType: 'linux',
     Architecture: host.machine,
     IndexServerAddress: 'https://index.docker.io/v1/',
-    RegistryConfig: {
-      AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null, InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
-      IndexConfigs: { 'docker.io': { Mirrors: [], Name: 'docker.io', Official: true, Secure: true } }, Mirrors: null,
-    },
+    RegistryConfig: registryConfig(settings.registries),
     NCPU: host.processors,
     MemTotal: host.memory,
     GenericResources: null,
     DockerRootDir: settings.dataRoot,
-    HttpProxy: '',
-    HttpsProxy: '',
-    NoProxy: '',
+    HttpProxy: masked(settings.registries.proxies.http),
+    HttpsProxy: masked(settings.registries.proxies.https),
+    NoProxy: settings.registries.proxies.none,
     Name: host.hostname,
     Labels: [],
     ExperimentalBuild: false,
@@ -125,3 +123,20 @@ const fileSystems: Readonly<Record<number, string>> = {
 function fileSystemName(path: string): string {
   return fileSystems[statfsSync(path).type] ?? '<unknown>';
 }
+
+/** Docker's registry.ServiceConfig. */
+function registryConfig({ insecure, mirrors }: RegistrySettings): object {
+  const isBlock = (text: string) => text.includes('/');
+  const index = (name: string, official: boolean) => ({ Mirrors: official ? mirrors : [], Name: name, Official: official, Secure: official });
+  const named = insecure.filter((text) => !isBlock(text)).map((name) => [name, index(name, false)] as const);
+  return {
+    AllowNondistributableArtifactsCIDRs: null,
+    AllowNondistributableArtifactsHostnames: null,
+    InsecureRegistryCIDRs: [...insecure.filter(isBlock), '::1/128', '127.0.0.0/8'],
+    IndexConfigs: { 'docker.io': index('docker.io', true), ...Object.fromEntries(named) },
+    Mirrors: mirrors.length === 0 ? null : mirrors,
+  };
+}
+
+/** A proxy's address without the password. */
+const masked = (url: string) => url.replace(/\/\/[^@/]*@/, '//xxxxx:xxxxx@');

@@ -8,6 +8,7 @@ import type { Database } from '../store/database.ts';
 import { BlobDownloads } from './blob-downloads.ts';
 import { commitImage } from './commit.ts';
 import { parseConfig, platformOf } from './config.ts';
+import { describeImage } from './distribution.ts';
 import { findImage, findNamed } from './find-image.ts';
 import { addImage, type ImageContext, nameImage, tell, tellTag } from './image-context.ts';
 import { type ImageRecord, ImageTable } from './image-table.ts';
@@ -40,8 +41,13 @@ export interface ImageServiceParts {
 export function createImageService(parts: ImageServiceParts): ImageService {
   const context = createContext(parts);
   recover(context).catch(() => undefined); // Nothing refers to what is swept, and the next start tries again.
-  const { images } = context;
+  const { images, registries } = context;
   return {
+    registries: {
+      login: (credentials, signal) => registries.login(credentials, signal),
+      search: (request) => registries.search(request),
+      describe: (name, credentials, signal) => describeImage(registries, name, credentials, signal),
+    },
     get: (name, platform) => describe(context, findImage(images, name, platform)),
     list: () => [...images.all()].map((record) => describe(context, record)),
     children: (id) => images.children(id),

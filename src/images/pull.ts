@@ -32,7 +32,7 @@ export async function* pull(context: ImageContext, request: PullRequest): AsyncG
   const signal = AbortSignal.any([request.signal, abort.signal]);
   const { reference, credentials } = request;
   const work = context.registries
-    .with({ name: reference.name, purpose: 'pull', credentials, signal }, (repository) =>
+    .with({ name: reference.name, purpose: 'pull', credentials, signal, byTag: reference.digest === undefined }, (repository) =>
       pullFrom({ context, repository, request, progress, signal }))
     .catch((error: unknown) => {
       throw signal.aborted ? signal.reason : inWords(error, reference);

@@ -1,16 +1,15 @@
 /** `docker push`: images here to a repository there. */
-import { notFound, systemError } from '../errors.ts';
+import { CaissonError, notFound, systemError } from '../errors.ts';
 import { type Digest, sha256 } from '../storage/digest.ts';
-import { chainIds } from './config.ts';
+import { chainIds, platformOf } from './config.ts';
 import { findImage } from './find-image.ts';
 import { type ImageContext, tellTransfer } from './image-context.ts';
-import { platformOf } from './config.ts';
 import { formatPlatform, type Platform, platformMatches } from './platform.ts';
 import { ProgressStream } from './progress-stream.ts';
 import { type PushedBlob, pushLayers } from './push-layers.ts';
 import { canonical, familiar, familiarName, type Reference } from './reference.ts';
 import { mediaTypes } from './registry/manifest.ts';
-import type { Repository } from './registry/repository.ts';
+import { AuthenticationError, type Repository } from './registry/repository.ts';
 import type { ProgressRecord, PushRequest } from './service.ts';
 
 interface Pushing {
@@ -47,7 +46,7 @@ async function* pushing(context: ImageContext, request: PushRequest): AsyncGener
     tellTransfer(context, 'push', reference);
   };
   const work = run().catch((error: unknown) => {
-    throw signal.aborted ? signal.reason : error;
+    throw signal.aborted ? signal.reason : withoutRequest(error);
   });
   try {
     yield* progress.during(work);
@@ -55,6 +54,11 @@ async function* pushing(context: ImageContext, request: PushRequest): AsyncGener
     abort.abort();
     await work.catch(() => undefined);
   }
+}
+
+/** A push tells why, not which of its requests it was. */
+function withoutRequest(error: unknown): unknown {
+  return error instanceof AuthenticationError ? new CaissonError(error.class, error.reason, { cause: error }) : error;
 }
 
 function checkPlatform({ images }: ImageContext, reference: Reference, wanted: Platform): void {

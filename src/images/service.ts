@@ -6,7 +6,9 @@ import type { Digest } from '../storage/driver.ts';
 import type { PackOptions } from '../storage/pack.ts';
 import type { Platform } from './platform.ts';
 import type { Reference } from './reference.ts';
+import type { Distribution } from './distribution.ts';
 import type { Credentials } from './registry/credentials.ts';
+import type { SearchRequest, SearchResult } from './registry/search.ts';
 
 /** An image as stored: `config` is the parsed configuration, whose JSON bytes hash to `id`. */
 export interface Image {
@@ -131,7 +133,16 @@ export interface RemoveOptions {
 /** The containers that use an image, for Docker's conflict texts. */
 export type UsedBy = (imageId: Digest) => readonly { id: string; running: boolean }[];
 
+/** What is asked of registries without an image coming or going. */
+export interface RegistryService {
+  /** Answers the token that stands for the password from now on, empty for none. Throws when the registry does not take them. */
+  login(credentials: Credentials, signal: AbortSignal): Promise<string>;
+  search(request: SearchRequest): Promise<SearchResult[]>;
+  describe(name: string, credentials: Credentials, signal: AbortSignal): Promise<Distribution>;
+}
+
 export interface ImageService {
+  readonly registries: RegistryService;
   /**
    * By reference, id, or unique id prefix. Throws not-found with Docker's text `No such image: NAME`, or, when it is for another
    * platform than the given one, with its text for that.

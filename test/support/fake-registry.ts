@@ -44,6 +44,12 @@ function appears(file: string): Promise<void> {
   });
 }
 
+/** Blanks without end. */
+function pour(response: ServerResponse): void {
+  const timer = setInterval(() => response.write(Buffer.alloc(256 * 1024, 0x20)), 1);
+  response.on('close', () => clearInterval(timer));
+}
+
 function manifest(request: IncomingMessage, response: ServerResponse, behaviour: string, name: string): void {
   const key = name.startsWith('sha256:') ? name.slice(7) : name;
   const file = path.join(directory, 'manifests', key);
@@ -61,11 +67,7 @@ function manifest(request: IncomingMessage, response: ServerResponse, behaviour:
   if (behaviour === 'page') return send(response, 200, '<html>hello</html>', { 'content-type': 'text/html' });
   if (behaviour === 'endless-manifest') {
     response.writeHead(200, { 'content-type': 'application/vnd.oci.image.manifest.v1+json' });
-    const more = (): void => {
-      while (response.write(Buffer.alloc(65536, 0x20))) if (response.destroyed) return;
-      response.once('drain', more);
-    };
-    return more();
+    return pour(response);
   }
   if (behaviour === 'manifest-loop') return send(response, 307, '', { location: request.url ?? '' });
   if (!existsSync(file)) return refuse(response, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
@@ -97,11 +99,7 @@ async function blob(request: IncomingMessage, response: ServerResponse, behaviou
   }
   if (behaviour === 'endless' && isLayer) {
     response.writeHead(200);
-    const more = (): void => {
-      while (response.write(Buffer.alloc(65536))) if (response.destroyed) return;
-      response.once('drain', more);
-    };
-    return more();
+    return pour(response);
   }
   response.writeHead(range === undefined ? 200 : 206, {
     'content-length': String(body.length),
@@ -130,7 +128,11 @@ function record(request: IncomingMessage): void {
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   record(request);
   const url = new URL(request.url ?? '/', 'http://fake');
-  if (url.pathname === '/v2/') return send(response, 200, '{}');
+  if (url.pathname === '/v2/' || url.pathname === '/v1/_ping') return send(response, 200, '{}');
+  if (url.pathname === '/v1/search') {
+    const found = [{ name: 'busybox', description: 'small', star_count: 5, is_official: true }, { name: 'box', description: '', star_count: 2, is_official: false }];
+    return send(response, 200, JSON.stringify({ query: url.searchParams.get('q'), num_results: 2, results: found }), { 'content-type': 'application/json' });
+  }
   const file = /^\/files\/(\w+)$/.exec(url.pathname)?.[1];
   if (file !== undefined) return send(response, 200, readFileSync(path.join(directory, 'blobs', file)));
   const [, name = '', kind, last = ''] = /^\/v2\/(.+)\/(manifests|blobs|tags)\/([^/]+)$/.exec(url.pathname) ?? [];

@@ -1,5 +1,5 @@
 /** Registries for an engine under test, inside its network namespace: a real one (Debian's docker-registry) and one that misbehaves. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -52,16 +52,16 @@ export class RealRegistry {
     this.directory = directory;
   }
 
-  /** `extra` is added to its configuration, in YAML: `auth:`, or what goes on below `http:` when it begins with blanks. */
-  static async start(subject: Subject, { port = 5000, http = '', extra = '' } = {}): Promise<RealRegistry> {
+  /** More of its configuration, in YAML: `http` goes below that key, `extra` beside it. */
+  static async start(subject: Subject, { host = 'localhost', port = 5000, http = '', extra = '' } = {}): Promise<RealRegistry> {
     const directory = mkdtempSync(path.join(tmpdir(), 'registry-'));
-    const registry = new RealRegistry(subject, `localhost:${port}`, directory);
+    const registry = new RealRegistry(subject, `${host}:${port}`, directory);
     const config = [
       'version: 0.1',
       'log: {level: info}',
       `storage: {filesystem: {rootdirectory: ${directory}/data}, delete: {enabled: true}}`,
       'http:',
-      `  addr: 127.0.0.1:${port}`,
+      `  addr: ${host === 'localhost' ? '127.0.0.1' : host}:${port}`,
       http,
       extra,
     ];
@@ -91,6 +91,33 @@ export class RealRegistry {
     const result = await skopeo(this.#subject, 'copy', '--dest-tls-verify=false', ...options, `docker-archive:${file}`, `docker://${this.address}/${name}`);
     if (result.code !== 0) throw new Error(`skopeo: ${result.stderr}`);
   }
+}
+
+/** A token server for registries that ask for one (token-server.ts), and what of their configuration names it. */
+export async function startTokenServer(subject: Subject, port: number): Promise<{ auth: string; requests: () => { method: string; query: [string, string][] }[] }> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'token-server-'));
+  makeCertificate(directory, 'token', ['/CN=token']);
+  const server = await startServer(subject, [bun, path.join(import.meta.dirname, 'token-server.ts'), directory, String(port)], /ready/);
+  subject.companions.push(async () => {
+    await stopServer(server);
+    await rm(directory, { recursive: true, force: true });
+  });
+  const auth = `auth: {token: {realm: "http://127.0.0.1:${port}/token", service: test-registry, issuer: test, rootcertbundle: ${directory}/token.crt}}`;
+  const requests = () => readFileSync(path.join(directory, 'tokens'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { method: string; query: [string, string][] });
+  return { auth, requests };
+}
+
+/** `NAME.key` and `NAME.crt` below a directory, signed by `by` (its own key when there is none) for these names. */
+export function makeCertificate(directory: string, name: string, [subject, alternatives]: readonly [string, string?], by?: string): void {
+  const file = (stem: string, kind: string) => path.join(directory, `${stem}.${kind}`);
+  const openssl = (...args: readonly string[]) => execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  if (by === undefined) {
+    openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', file(name, 'key'), '-out', file(name, 'crt'), '-days', '2', '-subj', subject);
+    return;
+  }
+  openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', file(name, 'key'), '-out', file(name, 'csr'), '-subj', subject);
+  writeFileSync(file(name, 'ext'), alternatives === undefined ? '' : `subjectAltName=${alternatives}\n`);
+  openssl('x509', '-req', '-in', file(name, 'csr'), '-CA', file(by, 'crt'), '-CAkey', file(by, 'key'), '-CAcreateserial', '-out', file(name, 'crt'), '-days', '2', '-extfile', file(name, 'ext'));
 }
 
 /** skopeo inside the engine's namespaces. */

@@ -56,6 +56,7 @@ const CHECKS = {
   engine: () => (underTest === undefined ? 'needs a dockerd to judge' : undefined),
   'docker-cli': () => (dockerCommands().length > 0 ? undefined : 'needs the docker command'),
   'docker-registry': () => (Bun.which('docker-registry') === null ? 'needs docker-registry' : undefined),
+  openssl: () => (Bun.which('openssl') === null ? 'needs openssl' : undefined),
   skopeo: () => (Bun.which('skopeo') === null ? 'needs skopeo' : undefined),
   overlay: () => (readFileSync('/proc/filesystems', 'utf8').includes('overlay') ? undefined : 'needs overlayfs in the kernel'),
   'cgroup-v1': () => (/ cgroup .*\bmemory\b/.test(cgroupTypes()) ? undefined : 'needs cgroup version 1'),

@@ -1,9 +1,9 @@
 /** Ping, version, information, events, disk usage. */
 import type { Engine, UsageKind } from '../../engine/engine.ts';
-import { invalidParameter, notImplemented } from '../../errors.ts';
+import { invalidParameter } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseFilters } from '../filters.ts';
-import { get, head, post } from '../router.ts';
+import { get, head } from '../router.ts';
 import type { Route } from '../router.ts';
 import { gateDiskUsage, gateInfo } from '../version-gates.ts';
 
@@ -25,9 +25,6 @@ export function systemRoutes(engine: Engine): Route[] {
     get('/info', async (exchange) => exchange.json(200, gateInfo(await system.info(), exchange.version))),
     get('/events', (exchange) => events(engine, exchange)),
     get('/system/df', (exchange) => diskUsage(engine, exchange)),
-    post('/auth', () => {
-      throw notImplemented('logging in to a registry is not implemented by Caisson yet');
-    }),
   ];
 }
 

@@ -19,8 +19,6 @@ const later: readonly (readonly [Method, string, string])[] = [
   ['POST', '/build/cancel', 'building images (docker build)'],
   ['POST', '/session', 'building images with BuildKit'],
   ['POST', '/grpc', 'building images with BuildKit'],
-  ['GET', '/images/search', 'searching a registry'],
-  ['GET', '/distribution/{name}/json', 'asking a registry about an image'],
   ['POST', '/swarm/init', 'swarm mode'],
   ['POST', '/swarm/join', 'swarm mode'],
   ['GET', '/plugins/privileges', 'installing plugins'],

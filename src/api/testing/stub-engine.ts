@@ -138,6 +138,7 @@ function stubContainers(): ContainerService {
 function stubImages(service: Partial<ImageService>): ImageEndpoints {
   return {
     service: {
+      registries: { login: unknown, search: unknown, describe: unknown },
       get: unknown, list: () => [], children: () => [], load: unknown, save: unknown, import: unknown, commit: unknown,
       pull: unknown, push: unknown, add: unknown, hold: unknown, free: unknown, tag: () => undefined, remove: unknown,
       ...service,

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { Command } from '../command.ts';
 import { describeError } from '../context.ts';
 import { splitPair } from '../create/key-values.ts';
-import { type DaemonOptions, defaultDataRoot, defaultExecRoot, defaultHost } from '../../engine/daemon-options.ts';
+import { type DaemonOptions, defaultDataRoot, defaultExecRoot, defaultHost, defaultRegistryCertificates } from '../../engine/daemon-options.ts';
 import { ExitError } from '../errors.ts';
 import { flag } from '../flags/spec.ts';
 import type { Flags } from '../flags/values.ts';
@@ -26,6 +26,9 @@ export const command: Command = {
     flag('respect-input-rules', 'bool', "Published ports are subject to the host's input rules: connections are relayed"),
     flag('host-gateway-ip', 'list', 'Address that host-gateway stands for in --add-host (default: that of the default network)', { value: 'ip' }),
     flag('userns-remap', 'string', 'Map users of containers to others on the host (USER[:GROUP], UID[:GID] or default)'),
+    flag('insecure-registry', 'list', 'Registries that need no valid certificate, or no TLS (HOST[:PORT] or a block of addresses)', { value: 'registry' }),
+    flag('registry-mirror', 'list', 'Mirrors of Docker Hub, asked before it', { value: 'url' }),
+    flag('registry-certs-dir', 'string', 'Certificates and hosts.toml files, one directory for each registry', { initial: defaultRegistryCertificates }),
     flag('log-opt', 'list', 'Bounds of logs (max-size=10m, max-file=5)', { value: 'map' }),
     flag('D,debug', 'bool', 'Say more about what happens'),
   ],
@@ -60,6 +63,9 @@ function daemonOptions(flags: Flags): DaemonOptions {
     debug: flags.bool('debug'),
     respectInputRules: flags.bool('respect-input-rules'),
     logOptions: logOptions(flags.list('log-opt')),
+    insecureRegistries: flags.list('insecure-registry'),
+    registryMirrors: flags.list('registry-mirror'),
+    registryCertificates: flags.string('registry-certs-dir'),
     defaultAddressPools: flags.list('default-address-pool'),
     hostGateways: flags.list('host-gateway-ip').map(ipAddress),
     ...optional('pidfile', 'pidfile'),

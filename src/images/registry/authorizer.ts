@@ -61,12 +61,21 @@ export class Authorizer {
     if (this.#credentials.registryToken !== '') return `Bearer ${this.#credentials.registryToken}`;
     const bearer = this.#challenges.find(({ scheme }) => scheme === 'bearer');
     if (bearer) return `Bearer ${await this.#token(bearer, scopes, signal)}`;
-    const wantsBasic = this.#challenges.some(({ scheme }) => scheme === 'basic');
-    return wantsBasic && this.#credentials.username !== '' ? basic(this.#credentials) : undefined;
+    if (!this.#challenges.some(({ scheme }) => scheme === 'basic')) return undefined;
+    if (this.#credentials.username === '') throw systemError('no basic auth credentials', { operation: 'authenticate' });
+    return basic(this.#credentials);
   }
 
-  /** A token from the server that the challenge names. `offline` asks for a refresh token, too: that is a login. */
-  async fetchToken({ parameters }: Challenge, scopes: readonly string[], offline: boolean, signal: AbortSignal): Promise<TokenAnswer> {
+  /** What a login shows: a token for nothing in particular, or name and password. */
+  async login(signal: AbortSignal): Promise<{ authorization: string | undefined; identityToken: string }> {
+    const bearer = this.#challenges.find(({ scheme }) => scheme === 'bearer');
+    if (!bearer) return { authorization: await this.header([], signal), identityToken: '' };
+    const { token, refreshToken } = await this.#fetchToken(bearer, [], true, signal);
+    return { authorization: `Bearer ${token}`, identityToken: refreshToken || this.#credentials.identityToken };
+  }
+
+  /** A token from the server that the challenge names. `offline` asks for a refresh token, too. */
+  async #fetchToken({ parameters }: Challenge, scopes: readonly string[], offline: boolean, signal: AbortSignal): Promise<TokenAnswer> {
     const realm = parameters.get('realm') ?? '';
     if (!/^https?:\/\//.test(realm) || !URL.canParse(realm)) throw systemError(`no token realm: the registry named ${JSON.stringify(realm)}`);
     const service = parameters.get('service') ?? '';
@@ -82,7 +91,7 @@ export class Authorizer {
     const key = scopes.join(' ');
     const known = this.#tokens.get(key);
     if (known && known.expires > Date.now()) return known.text;
-    const { token, life } = await this.fetchToken(challenge, scopes, false, signal);
+    const { token, life } = await this.#fetchToken(challenge, scopes, false, signal);
     // A little earlier than it ends, as requests take their time.
     this.#tokens.set(key, { text: token, expires: Date.now() + life * 900 });
     return token;

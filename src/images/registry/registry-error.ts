@@ -3,7 +3,7 @@
  * statuses of the codes are those of github.com/distribution/distribution, registry/api/errcode.
  */
 import { STATUS_CODES } from 'node:http';
-import { CaissonError, type ErrorClass, systemError } from '../../errors.ts';
+import { CaissonError, type ErrorClass } from '../../errors.ts';
 
 interface Code {
   /** What the code alone means. */
@@ -54,8 +54,8 @@ export class UnexpectedAnswer extends CaissonError {
   /** HTTP status. */
   readonly status: number;
 
-  constructor(status: number) {
-    super('system', `received unexpected HTTP status: ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd());
+  constructor(status: number, message = `received unexpected HTTP status: ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd()) {
+    super('system', message);
     this.status = status;
   }
 }
@@ -67,12 +67,14 @@ const maxBody = 64 * 1024;
 export function refusal(status: number, contentType: string, body: Uint8Array): CaissonError {
   if (status < 400 || status >= 500) return new UnexpectedAnswer(status);
   const text = new TextDecoder().decode(body.subarray(0, maxBody));
-  if (!/[/+]json\b/.test(contentType)) return new RegistryError(status, codeOf(status), text.trim());
+  // The answer to a HEAD, most often.
+  if (text === '' && codeOf(status) !== 'UNKNOWN') return new RegistryError(status, codeOf(status), undefined);
+  if (text === '' || !/[/+]json\b/.test(contentType)) return new RegistryError(status, codeOf(status), text.trim());
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    return systemError(`error parsing HTTP ${status} response body: ${(error as Error).message}: ${JSON.stringify(text)}`);
+    return new UnexpectedAnswer(status, `error parsing HTTP ${status} response body: ${(error as Error).message}: ${JSON.stringify(text)}`);
   }
   return fromDocument(status, json) ?? new RegistryError(status, codeOf(status), text.trim());
 }

@@ -1,13 +1,14 @@
 /** One repository of one registry: OCI distribution-spec, as far as pulling and pushing need it. */
-import { type CaissonError, isClass, notFound, systemError } from '../../errors.ts';
+import { STATUS_CODES } from 'node:http';
+import { CaissonError, isClass, notFound, systemError } from '../../errors.ts';
 import { type Digest, isDigest, sha256 } from '../../storage/digest.ts';
 import { Authorizer } from './authorizer.ts';
 import { parseChallenges } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
 import type { Endpoint } from './endpoints.ts';
 import { acceptedManifests } from './manifest.ts';
-import { refusal, RegistryError } from './registry-error.ts';
-import type { HttpRequest, Transport } from './transport.ts';
+import { refusal, RegistryError, UnexpectedAnswer } from './registry-error.ts';
+import { type HttpRequest, inRequest, type Transport } from './transport.ts';
 
 /** Of manifests and indexes; registries themselves take 4 MiB. */
 export const maxManifest = 4 * 1024 * 1024;
@@ -62,6 +63,28 @@ export class Repository {
     await response.body?.cancel();
   }
 
+  /**
+   * Whether the registry takes who we are: throws unauthorized when it does not. Answers the token that stands for the password
+   * from now on, empty for none.
+   */
+  async login(signal: AbortSignal): Promise<string> {
+    const { url, tls, headers } = this.endpoint;
+    await this.ping(signal);
+    const target = new URL(`${url.href}/`);
+    const shown = async <Result>(work: Promise<Result>): Promise<Result> => work.catch((error: unknown) => {
+      throw error instanceof CaissonError ? new AuthenticationError(inRequest('GET', target, error.message), error) : error;
+    });
+    const { authorization, identityToken } = await shown(this.#authorizer.login(signal));
+    const response = await this.#transport.send({
+      method: 'GET', url: target, tls, signal, headers: { ...headers, ...(authorization === undefined ? {} : { Authorization: authorization }) },
+    });
+    await response.body?.cancel();
+    if (response.status !== 200) {
+      throw systemError(`login attempt to ${target.href} failed with status: ${response.status} ${STATUS_CODES[response.status] ?? ''}`.trimEnd());
+    }
+    return identityToken;
+  }
+
   /** The digest of a tag; undefined when the registry does not tell, for whatever reason. */
   async resolve(tag: string, signal: AbortSignal): Promise<Digest | undefined> {
     const response = await this.#ask({ method: 'HEAD', url: this.#url(`manifests/${tag}`), headers: { Accept: acceptedManifests }, accept: clientErrors }, signal);
@@ -108,7 +131,7 @@ export class Repository {
 
   /** Bytes of a blob that the registry has; undefined when it has none of that digest, or does not say. */
   async blobSize(digest: Digest, signal: AbortSignal): Promise<number | undefined> {
-    const response = await this.#ask({ method: 'HEAD', url: this.#url(`blobs/${digest}`), accept: [404] }, signal);
+    const response = await this.#ask({ method: 'HEAD', url: this.#url(`blobs/${digest}`), accept: clientErrors }, signal);
     const length = response.headers.get('content-length');
     return response.ok && length !== null ? Number(length) : undefined;
   }
@@ -205,9 +228,18 @@ export class Repository {
     }
   }
 
+  async #authorization(method: string, url: URL, scopes: readonly string[], signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return await this.#authorizer.header(scopes, signal);
+    } catch (error) {
+      if (!(error instanceof CaissonError)) throw error;
+      throw new AuthenticationError(inRequest(method, url, error.message), error);
+    }
+  }
+
   async #sendOnce({ url, scopes = this.#scopes, headers, accept: _, ...request }: Ask, signal: AbortSignal): Promise<Response> {
     const own = url.host === this.endpoint.url.host;
-    const authorization = own ? await this.#authorizer.header(scopes, signal) : undefined;
+    const authorization = own ? await this.#authorization(request.method, url, scopes, signal) : undefined;
     return this.#transport.send({
       ...request,
       url,
@@ -215,6 +247,17 @@ export class Repository {
       tls: this.endpoint.tls,
       signal,
     });
+  }
+}
+
+/** We could not show who we are: the token server refused, or there is no name to give. */
+export class AuthenticationError extends CaissonError {
+  /** Without the request that it was for. */
+  readonly reason: string;
+
+  constructor(request: string, cause: CaissonError) {
+    super(cause.class, request, { operation: 'authenticate', cause });
+    this.reason = cause.message;
   }
 }
 
@@ -254,6 +297,8 @@ function nextPage(header: string | null, base: URL): URL | undefined {
 
 /** True for a refusal that another attempt will not change. */
 export function isFinal(error: unknown): boolean {
+  if (error instanceof AuthenticationError) return true;
+  if (error instanceof UnexpectedAnswer) return error.status < 500;
   if (error instanceof RegistryError) return error.status !== 429 && error.code !== 'UNKNOWN' && error.code !== 'UNAVAILABLE';
   return isClass(error, 'not-found') || isClass(error, 'invalid-parameter');
 }

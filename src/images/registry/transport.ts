@@ -134,9 +134,11 @@ export class Transport {
   }
 }
 
+const failed = ({ method }: HttpRequest, url: URL, why: string, cause?: unknown) => new TransportError(inRequest(method, url, why), cause);
+
 /** `Get "http://host/v2/": connection refused`, as Go's url.Error. */
-function failed({ method }: HttpRequest, url: URL, why: string, cause?: unknown): TransportError {
-  return new TransportError(`${method[0]}${method.slice(1).toLowerCase()} ${JSON.stringify(withoutSecrets(url))}: ${why}`, cause);
+export function inRequest(method: string, url: URL, why: string): string {
+  return `${method[0]}${method.slice(1).toLowerCase()} ${JSON.stringify(withoutSecrets(url))}: ${why}`;
 }
 
 function withoutSecrets(url: URL): string {
