@@ -40,6 +40,10 @@ const update: Entry = { summary: 'Change limits and restart policies of containe
 const wait: Entry = { summary: 'Wait until containers stop, and print their exit codes', load: () => import('./commands/wait.ts') };
 const events: Entry = { summary: 'Show what happens in the engine, as it happens', load: () => import('./commands/events.ts') };
 const pull: Entry = { summary: 'Fetch an image from a registry', load: () => import('./commands/pull.ts') };
+const push: Entry = { summary: 'Send an image to a registry', load: () => import('./commands/push.ts') };
+const login: Entry = { summary: 'Log in to a registry', load: () => import('./commands/login.ts') };
+const logout: Entry = { summary: 'Forget the credentials of a registry', load: () => import('./commands/logout.ts') };
+const search: Entry = { summary: 'Search Docker Hub for images', load: () => import('./commands/search.ts') };
 const imagePrune: Entry = { summary: 'Remove images that have no name, or are not used', load: () => import('./commands/image-prune.ts') };
 const systemDf: Entry = { summary: 'Show what images, containers and volumes take on the disk', load: () => import('./commands/system-df.ts') };
 const containerPrune: Entry = { summary: 'Remove all stopped containers', load: () => import('./commands/container-prune.ts') };
@@ -70,8 +74,8 @@ const imageInspect: Entry = { summary: 'Show everything known about images', loa
 export const COMMON = ['run', 'exec', 'ps', 'images', 'logs', 'stop', 'rm', 'pull', 'version', 'info'] as const;
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
-  run, exec, ps, images, build, version, info, attach, commit, create, events, history, import: importImage, inspect, kill, load, logs, pause,
-  port, pull, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait, daemon,
+  run, exec, ps, images, build, version, info, attach, commit, create, events, history, import: importImage, inspect, kill, load, login, logout, logs, pause,
+  port, pull, push, rename, restart, rm, rmi, save, search, start, stats, stop, tag, top, unpause, update, wait, daemon,
   cp, diff, export: exportContainer,
 };
 
@@ -93,7 +97,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   image: {
     summary: 'Manage images',
     commands: {
-      build, history, import: importImage, inspect: imageInspect, load, ls: { ...images, aliases: ['list'] }, prune: imagePrune, pull,
+      build, history, import: importImage, inspect: imageInspect, load, ls: { ...images, aliases: ['list'] }, prune: imagePrune, pull, push,
       rm: { ...rmi, aliases: ['remove'] }, save, tag,
     },
   },

@@ -1,8 +1,9 @@
 /** The layers of an image that is pulled: downloaded at once, unpacked one on the other as they arrive. */
-import { invalidParameter, isClass, systemError } from '../errors.ts';
+import { isClass, systemError } from '../errors.ts';
 import { type Digest, DiffIdMismatch } from '../storage/digest.ts';
 import { decompress } from '../storage/tar/compression.ts';
 import { type BlobDownload, BlobMismatch, type BlobSource } from './blob-downloads.ts';
+import { limitExpansion } from './expansion.ts';
 import type { ImageContext } from './image-context.ts';
 import type { ProgressStream } from './progress-stream.ts';
 import type { Descriptor } from './registry/manifest.ts';
@@ -20,11 +21,6 @@ export interface LayersToPull {
   readonly progress: ProgressStream;
   readonly signal: AbortSignal;
 }
-
-/** gzip cannot do better; zstd can, without bound. */
-const maxRatio = 1032;
-/** Whatever the ratio. */
-const freeExpansion = 1024 * 1024 * 1024;
 
 /** What keeps pulled layers until an image has them. */
 export interface PulledLayers {
@@ -147,7 +143,7 @@ class LayerWork implements PulledLayers {
       }
     };
     try {
-      await this.#context.storage.unpack(parent, bounded(decompress(counted()), blob.size), diffId);
+      await this.#context.storage.unpack(parent, limitExpansion(decompress(counted()), blob.size), diffId);
     } catch (error) {
       signal.throwIfAborted();
       throw this.#registrationFailure(layer, error);
@@ -165,16 +161,5 @@ class LayerWork implements PulledLayers {
   #dropDownload({ blob }: LayerToPull): void {
     this.#downloads.get(blob.digest)?.release(false);
     this.#downloads.delete(blob.digest);
-  }
-}
-
-/** Ends a stream that grows beyond what its compressed size can honestly hold. */
-async function* bounded(content: AsyncIterable<Uint8Array>, compressed: number): AsyncGenerator<Uint8Array> {
-  const limit = Math.max(freeExpansion, compressed * maxRatio);
-  let size = 0;
-  for await (const chunk of content) {
-    size += chunk.length;
-    if (size > limit) throw invalidParameter(`the layer expands to more than ${limit} bytes from ${compressed}`);
-    yield chunk;
   }
 }

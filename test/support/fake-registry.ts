@@ -66,6 +66,7 @@ function manifest(request: IncomingMessage, response: ServerResponse, behaviour:
   if (behaviour === 'mute') return send(response, 404, '', {});
   if (behaviour === 'page') return send(response, 200, '<html>hello</html>', { 'content-type': 'text/html' });
   if (behaviour === 'endless-manifest') {
+    if (request.method === 'HEAD') return send(response, 404, '');
     response.writeHead(200, { 'content-type': 'application/vnd.oci.image.manifest.v1+json' });
     return pour(response);
   }
@@ -113,6 +114,7 @@ async function blob(request: IncomingMessage, response: ServerResponse, behaviou
   }
   if (behaviour === 'held' && isLayer) {
     response.write(half);
+    response.on('close', () => response.writableFinished || appendFileSync(path.join(directory, 'aborted'), '.'));
     await appears(path.join(directory, 'gate'));
     response.end(body.subarray(half.length));
     return;

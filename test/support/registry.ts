@@ -1,7 +1,7 @@
 /** Registries for an engine under test, inside its network namespace: a real one (Debian's docker-registry) and one that misbehaves. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -194,6 +194,16 @@ export class FakeRegistry {
     const file = path.join(this.directory, 'log');
     if (!existsSync(file)) return [];
     return readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { method: string; url: string });
+  }
+
+  closeGate(): void {
+    rmSync(path.join(this.directory, 'gate'));
+  }
+
+  /** How many answers it could not finish because nobody listened any more. */
+  aborted(): number {
+    const file = path.join(this.directory, 'aborted');
+    return existsSync(file) ? statSync(file).size : 0;
   }
 
   /** Lets go what `held` repositories hold back. */

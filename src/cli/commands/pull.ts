@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { authHeader } from '../credentials/config-file.ts';
 import { splitReference } from '../engine-paths.ts';
 import { flag } from '../flags/spec.ts';
 import type { HttpClient } from '../http/client.ts';
@@ -37,6 +38,6 @@ export interface PullOptions {
 export async function pullImage(engine: HttpClient, image: string, options: PullOptions): Promise<void> {
   const { repo, tag } = splitReference(image);
   const query = { fromImage: repo, tag: options.allTags || repo.includes('@') ? tag : tag || 'latest', platform: options.platform };
-  const answer = await engine.request('POST', '/images/create', { query });
+  const answer = await engine.request('POST', '/images/create', { query, headers: authHeader(image) });
   await showProgress(answer.body(), options.quiet ? undefined : options.descriptor);
 }

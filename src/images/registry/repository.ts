@@ -8,7 +8,7 @@ import type { Credentials } from './credentials.ts';
 import type { Endpoint } from './endpoints.ts';
 import { acceptedManifests } from './manifest.ts';
 import { refusal, RegistryError, UnexpectedAnswer } from './registry-error.ts';
-import { type HttpRequest, inRequest, type Transport } from './transport.ts';
+import { type HttpRequest, inRequest, type Transport, TransportError } from './transport.ts';
 
 /** Of manifests and indexes; registries themselves take 4 MiB. */
 export const maxManifest = 4 * 1024 * 1024;
@@ -298,6 +298,7 @@ function nextPage(header: string | null, base: URL): URL | undefined {
 /** True for a refusal that another attempt will not change. */
 export function isFinal(error: unknown): boolean {
   if (error instanceof AuthenticationError) return true;
+  if (error instanceof TransportError) return error.final;
   if (error instanceof UnexpectedAnswer) return error.status < 500;
   if (error instanceof RegistryError) return error.status !== 429 && error.code !== 'UNKNOWN' && error.code !== 'UNAVAILABLE';
   return isClass(error, 'not-found') || isClass(error, 'invalid-parameter');

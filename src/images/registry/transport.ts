@@ -40,10 +40,14 @@ export const defaultLimits: Limits = { head: 60_000, stall: 60_000 };
 /** Go's net/http follows as many. */
 const maxRedirects = 10;
 
-/** The connection, or the server, failed: worth another attempt. */
+/** The connection, or the server, failed. */
 export class TransportError extends CaissonError {
-  constructor(message: string, cause?: unknown) {
+  /** Another attempt is of no use. */
+  readonly final: boolean;
+
+  constructor(message: string, cause?: unknown, final = false) {
     super('system', message, { operation: 'ask registry', cause });
+    this.final = final;
   }
 }
 
@@ -64,7 +68,7 @@ export class Transport {
       const next = redirection(request, response, url);
       if (next === undefined) return response;
       await response.body?.cancel();
-      if (redirects === maxRedirects) throw failed(request, url, `stopped after ${maxRedirects} redirects`);
+      if (redirects === maxRedirects) throw new TransportError(inRequest(request.method, url, `stopped after ${maxRedirects} redirects`), undefined, true);
       url = next;
     }
   }
