@@ -1,4 +1,4 @@
-/** Containers as the figures make them: busybox without a network, over the API. */
+/** Containers as the figures make them: busybox, without a network unless they say so, over the API. */
 import type { Client } from '../test/support/http.ts';
 
 interface Created {
@@ -7,8 +7,8 @@ interface Created {
 
 export const sleep = ['sleep', '1000'];
 
-export async function create(client: Client, command: readonly string[], hostConfig: object = {}): Promise<string> {
-  const body = { Image: 'busybox', Cmd: command, HostConfig: { NetworkMode: 'none', ...hostConfig } };
+export async function create(client: Client, command: readonly string[], hostConfig: object = {}, config: object = {}): Promise<string> {
+  const body = { Image: 'busybox', Cmd: command, ...config, HostConfig: { NetworkMode: 'none', ...hostConfig } };
   return (await client.json<Created>('POST', '/containers/create', body)).Id;
 }
 

@@ -7,8 +7,10 @@ import { importing } from './import.ts';
 import { lifecycle } from './lifecycle.ts';
 import { list } from './list.ts';
 import { memory } from './memory.ts';
+import { network } from './network.ts';
+import { ports } from './ports.ts';
 import { removal } from './remove.ts';
 import { streams } from './streams.ts';
 
 /** In the order of the table. Memory comes first: what the others leave behind would count. */
-export const figures: readonly Figure[] = [memory, lifecycle, commandLines, exec, burst, removal, list, copy, importing, streams];
+export const figures: readonly Figure[] = [memory, lifecycle, network, ports, commandLines, exec, burst, removal, list, copy, importing, streams];
