@@ -18,7 +18,9 @@ async function serve(answer: http.RequestListener): Promise<string> {
 
 const tls = { authorities: [], insecure: false };
 const { signal } = new AbortController();
-const transport = new Transport(noProxies, { head: 100, stall: 100 });
+const transport = new Transport(noProxies, { head: 60_000, stall: 100 });
+/** Of a server that never answers at all. */
+const impatient = new Transport(noProxies, { head: 100, stall: 100 });
 const get = (url: string, headers: Record<string, string> = {}, through = transport) => through.send({ method: 'GET', url: new URL(url), headers, tls, signal });
 const failure = async (work: Promise<unknown>) => {
   const error = await work.then(() => undefined, (error: unknown) => error);
@@ -28,7 +30,7 @@ const failure = async (work: Promise<unknown>) => {
 
 test('a server that does not answer is given up', async () => {
   const base = await serve(() => undefined);
-  expect(await failure(get(`${base}/v2/`))).toBe(`Get "${base}/v2/": net/http: timeout awaiting response headers`);
+  expect(await failure(get(`${base}/v2/`, {}, impatient))).toBe(`Get "${base}/v2/": net/http: timeout awaiting response headers`);
 });
 
 test('a body that stands still is given up', async () => {
