@@ -204,8 +204,15 @@ void connection_adopt(int fd);
 void connection_close(struct connection *connection);
 /* Leaves every daemon. */
 void control_close(void);
+
+/* requests.c */
+void message_dispatch(struct connection *connection, uint32_t type);
 /* Attaches the connections that came before their exec. */
 void connection_unpark(struct process *process);
+
+/* answers.c */
+void send_hello(struct connection *to);
+void send_done(struct connection *to, uint32_t request, int error);
 void send_started(struct process *process);
 void send_failed(struct connection *to, uint32_t request, uint32_t section, int32_t index, int error, const char *object);
 /* True when a daemon took it. */
