@@ -8,7 +8,7 @@ import { createLauncher } from './launcher.ts';
 import type { Operation } from './plan/operations.ts';
 import type { Launcher } from './shim.ts';
 import { failureOf } from './testing/failure.ts';
-import { containerPlan, helperPath, launchRequest, makeSandbox, type Sandbox } from './testing/plain-container.ts';
+import { containerPlan, endContainers, helperPath, launchRequest, makeSandbox, type Sandbox } from './testing/plain-container.ts';
 
 const missing = process.getuid?.() !== 0 ? 'needs root' : existsSync(helperPath) ? undefined : 'needs native/build/caisson-shim';
 const [tcp, udp] = [6, 17];
@@ -47,6 +47,7 @@ describe.skipIf(missing !== undefined)(`bound ports${missing === undefined ? '' 
   });
   afterAll(async () => {
     await launcher.close();
+    await endContainers(launcher, sandbox);
     sandbox.remove();
   });
 

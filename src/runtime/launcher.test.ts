@@ -9,6 +9,7 @@ import { LaunchError } from './shim.ts';
 import type { Attachment, Launcher } from './shim.ts';
 import {
   containerPlan,
+  endContainers,
   execPlan,
   helperPath,
   launchRequest,
@@ -101,6 +102,7 @@ describe.skipIf(missing !== undefined)(`launcher${missing === undefined ? '' : `
     await launcher.close();
     const left = mounts();
     const sockets = readdirSync(join(sandbox.execRoot, 'shims'));
+    await endContainers(launcher, sandbox);
     sandbox.remove();
     expect(left).toEqual([]);
     expect(sockets).toEqual([]);

@@ -16,7 +16,7 @@ import { createLauncher } from './launcher.ts';
 import type { Operation } from './plan/operations.ts';
 import { mountInFlag } from './plan/operations.ts';
 import type { Launcher } from './shim.ts';
-import { containerPlan, helperPath, launchRequest, makeSandbox } from './testing/plain-container.ts';
+import { containerPlan, endContainers, helperPath, launchRequest, makeSandbox } from './testing/plain-container.ts';
 import { failureOf } from './testing/failure.ts';
 import type { PlanOptions, Sandbox } from './testing/plain-container.ts';
 
@@ -72,7 +72,11 @@ describe.skipIf(missing !== undefined)(`operations on the root${missing === unde
     launcher = createLauncher({ helperPath, execRoot: sandbox.execRoot });
   });
 
-  afterAll(() => sandbox.remove());
+  afterAll(async () => {
+    await launcher.close();
+    await endContainers(launcher, sandbox);
+    sandbox.remove();
+  });
 
   test('links in the image lead nowhere but into the root', async () => {
     mkdirSync(outside(), { recursive: true });

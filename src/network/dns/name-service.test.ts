@@ -9,7 +9,7 @@ import { decode, encode, type DecodedPacket } from 'dns-packet';
 import { createLauncher } from '../../runtime/launcher.ts';
 import type { Operation } from '../../runtime/plan/operations.ts';
 import type { Launcher, Shim } from '../../runtime/shim.ts';
-import { containerPlan, helperPath, launchRequest, makeSandbox, type Sandbox } from '../../runtime/testing/plain-container.ts';
+import { containerPlan, endContainers, helperPath, launchRequest, makeSandbox, type Sandbox } from '../../runtime/testing/plain-container.ts';
 import { nameServiceOperation, type NameSettings } from './service-operation.ts';
 import { encodeNameTable, type NameOwner } from './table.ts';
 
@@ -89,9 +89,8 @@ describe.skipIf(missing !== undefined)(`the name service${missing === undefined 
   });
   afterAll(async () => {
     socket.close();
-    await shim.signal(9);
-    await shim.released;
     await launcher.close();
+    await endContainers(launcher, sandbox);
     sandbox.remove();
     rmSync(directory, { recursive: true });
   });

@@ -1,9 +1,9 @@
 /** For tests that need root: a small root directory and hand-written plans, so that the launcher is tested without the compiler. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Operation, Plan } from '../plan/operations.ts';
-import type { LaunchRequest, StdioOptions } from '../shim.ts';
+import type { Launcher, LaunchRequest, StdioOptions } from '../shim.ts';
 
 const busybox = join(import.meta.dirname, '../../../node_modules/busybox-static/bin/busybox');
 const applets = ['sh', 'true', 'false', 'cat', 'echo', 'sleep', 'kill', 'ls', 'stty', 'id', 'head', 'dd', 'mount', 'hostname', 'readlink', 'yes', 'tr', 'wc', 'test', 'stat', 'printf', 'grep'];
@@ -119,4 +119,17 @@ export function launchRequest(sandbox: Sandbox, number: number, plan: Plan, stdi
     log: { path: join(sandbox.directory, `${number}.log`), maxSize: 0, maxFiles: 1 },
     exitRecordPath: join(sandbox.directory, `${number}.exit`),
   };
+}
+
+/**
+ * Ends the containers that tests have left running, and waits until they are released. A test that was given up in the middle leaves one,
+ * and a shim outlives whoever started it: that is what it is for. The launcher has been closed, so that no spare is among them.
+ */
+export async function endContainers(launcher: Launcher, sandbox: Sandbox): Promise<void> {
+  const sockets = readdirSync(join(sandbox.execRoot, 'shims')).filter((name) => name.endsWith('.sock'));
+  for (const name of sockets) {
+    const shim = await launcher.reconnect(name.slice(0, -'.sock'.length));
+    await shim?.signal(9);
+    await shim?.released;
+  }
 }
