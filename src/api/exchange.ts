@@ -1,6 +1,6 @@
 /** What a route's handler works with: one request, its parameters, and ways to answer. */
 import type { StreamSession } from '../engine/engine.ts';
-import { HeaderStripper } from '../engine/stream-session.ts';
+import { OutputFrames } from '../engine/demultiplex.ts';
 import type { HttpRequest } from './http/request.ts';
 import type { HijackedConnection, HttpResponse } from './http/response.ts';
 import type { Query } from './query.ts';
@@ -96,8 +96,9 @@ export class Exchange {
   /** The same over a WebSocket, which has no headers that tell the streams apart. Throws invalid-parameter when none is asked for. */
   async attachWebSocket(session: StreamSession): Promise<void> {
     const { stream } = this.response.hijack(websocketHandshake((name) => this.request.header(name)));
-    const headers = new HeaderStripper();
-    const client = websocketStream(stream, session.tty ? (bytes) => bytes : (bytes) => headers.strip(bytes));
+    const frames = new OutputFrames();
+    const payloads = (bytes: Buffer) => Buffer.concat([...frames.feed(bytes)].map(({ payload }) => payload));
+    const client = websocketStream(stream, session.tty ? (bytes) => bytes : payloads);
     await session.run(client, () => undefined);
   }
 

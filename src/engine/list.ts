@@ -9,6 +9,7 @@ import { matchesLabel } from './events.ts';
 import { humanDuration } from './human-duration.ts';
 import { linkNames } from './links.ts';
 import { shownMounts, sizes } from './inspect.ts';
+import { matchesText } from './matches-text.ts';
 import { listedPorts, shownPorts } from './networks/ports.ts';
 import { shownEndpoints } from './networks/shown.ts';
 import { portsOf } from './port-filter.ts';
@@ -110,7 +111,7 @@ function matches(container: Container, filters: Filters): boolean {
     const values = filters[key];
     return values === undefined || values.length === 0 || values.some(test);
   };
-  return any('name', (name) => new RegExp(safePattern(name)).test(`/${record.name}`) || new RegExp(safePattern(name)).test(record.name))
+  return any('name', (name) => matchesText(`/${record.name}`, name) || matchesText(record.name, name))
     && any('id', (id) => record.id.startsWith(id))
     && (filters['label'] ?? []).every((label) => matchesLabel(record.config.Labels ?? {}, label))
     && any('status', (status) => statusOf(container) === status)
@@ -120,16 +121,6 @@ function matches(container: Container, filters: Filters): boolean {
     && any('volume', (volume) => record.mounts.some((mount) => mount.Name === volume || mount.Destination === volume || mount.Source === volume))
     && any('network', (network) => networkName(container) === network)
     && any('isolation', (isolation) => isolation === (record.hostConfig.Isolation ?? ''));
-}
-
-/** Docker matches names as regular expressions; one that is none is taken literally. */
-function safePattern(text: string): string {
-  try {
-    new RegExp(text);
-    return text;
-  } catch {
-    return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  }
 }
 
 const statusOf = (container: Container) => (container.removing ? 'removing' : container.state.status);

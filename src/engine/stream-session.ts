@@ -69,34 +69,3 @@ export function frameHeader(stream: 'stdout' | 'stderr', length: number): Uint8A
   header.writeUInt32BE(length, 4);
   return header;
 }
-
-/** Takes the headers out of a stream that has them: what is left is the output of both streams, as it came. Its pieces may be cut anywhere. */
-export class HeaderStripper {
-  readonly #header = Buffer.alloc(8);
-  #headerBytes = 0;
-  #payloadLeft = 0;
-
-  strip(bytes: Buffer): Buffer {
-    const payloads: Buffer[] = [];
-    for (let at = 0; at < bytes.length;) {
-      if (this.#payloadLeft > 0) {
-        const payload = bytes.subarray(at, at + this.#payloadLeft);
-        payloads.push(payload);
-        this.#payloadLeft -= payload.length;
-        at += payload.length;
-      } else {
-        at += this.#takeHeader(bytes.subarray(at));
-      }
-    }
-    return payloads.length === 1 ? payloads[0]! : Buffer.concat(payloads);
-  }
-
-  #takeHeader(bytes: Buffer): number {
-    const taken = bytes.copy(this.#header, this.#headerBytes, 0, 8 - this.#headerBytes);
-    this.#headerBytes += taken;
-    if (this.#headerBytes < 8) return taken;
-    this.#headerBytes = 0;
-    this.#payloadLeft = this.#header.readUInt32BE(4);
-    return taken;
-  }
-}

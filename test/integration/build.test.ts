@@ -320,4 +320,17 @@ itHere('keeps a cache of its own, which can be seen and pruned', async () => {
   expect(await subject.api.json('GET', '/system/df?type=build-cache')).toMatchObject({ BuildCache: [expect.anything()] });
 });
 
+it('adds what a URL names, and builds from one: a tar, or a Dockerfile alone', async () => {
+  const script = 'mkdir /srv && cd /srv && echo "FROM busybox" >Dockerfile && echo "COPY given /given" >>Dockerfile && echo by-url >given '
+    + '&& tar cf context.tar Dockerfile given && echo "FROM busybox" >alone && echo "LABEL alone=yes" >>alone && httpd -f -p 127.0.0.1:8121 -h /srv';
+  await subject.output('run', '-d', '--name', 'files', '--network', 'host', 'busybox', 'sh', '-c', script);
+  await subject.output('exec', 'files', 'sh', '-c', 'until wget -qO /dev/null http://127.0.0.1:8121/given; do sleep 0.05; done');
+  expect(output(await make('FROM busybox\nADD http://127.0.0.1:8121/given /added/\nRUN cat /added/given; stat -c %a /added/given\n'))).toBe('by-url\n600\n');
+  expect(await failure('FROM busybox\nADD http://127.0.0.1:8121/none /\n')).toContain('failed to GET http://127.0.0.1:8121/none with status 404 Not Found');
+  const remote = async (name: string) => (await subject.api.request('POST', `/build?remote=http://127.0.0.1:8121/${name}&t=${name}:remote`)).status;
+  expect([await remote('context.tar'), await remote('alone')]).toEqual([200, 200]);
+  expect(await subject.output('run', '--rm', 'context.tar:remote', 'cat', '/given')).toBe('by-url');
+  expect((await inspect('alone:remote')).Config).toMatchObject({ Labels: { alone: 'yes' } });
+});
+
 leavesNothingBehind(subject);

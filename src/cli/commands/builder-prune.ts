@@ -1,9 +1,8 @@
 import type { Command } from '../command.ts';
 import { filtersQuery } from '../each.ts';
 import { flag } from '../flags/spec.ts';
-import { humanSize, parseBytes } from '../format/quantity.ts';
-import { confirm } from '../io/confirm.ts';
-import { print } from '../io/output.ts';
+import { parseBytes } from '../format/quantity.ts';
+import { confirmPrune, printPruned } from '../prune.ts';
 
 interface Report {
   readonly CachesDeleted: readonly string[] | null;
@@ -22,13 +21,12 @@ export const command: Command = {
   least: 0,
   most: 0,
   async run(context, flags) {
-    if (!flags.bool('force')) await confirm('This will remove all dangling build cache.');
+    await confirmPrune(flags, 'This will remove all dangling build cache.');
     const keep = flags.string('keep-storage');
     const query = { all: flags.bool('all'), filters: filtersQuery(flags.list('filter')), 'keep-storage': keep === '' ? undefined : parseBytes(keep) };
     const engine = await context.engine();
     const report = await (await engine.request('POST', '/build/prune', { query })).json<Report>();
-    const deleted = report.CachesDeleted ?? [];
-    print(`${deleted.length === 0 ? '' : `Deleted build cache objects:\n${deleted.join('\n')}\n\n`}Total reclaimed space: ${humanSize(report.SpaceReclaimed)}\n`);
+    printPruned('Deleted build cache objects', report.CachesDeleted, report.SpaceReclaimed);
     return 0;
   },
 };
