@@ -12,7 +12,7 @@ import { parseMode } from './spec/modes.ts';
 /** Networks that exist before any network is made: on others a link is a name of its endpoint's settings. */
 const builtInNetworks = new Set(['', 'bridge', 'default', 'none', 'nat']);
 
-export function usesLegacyLinks({ NetworkMode = '' }: HostConfig): boolean {
+function usesLegacyLinks({ NetworkMode = '' }: HostConfig): boolean {
   const mode = parseMode(NetworkMode);
   return mode.kind === 'none' || builtInNetworks.has(mode.kind === 'other' ? mode.text : NetworkMode);
 }

@@ -43,7 +43,7 @@ function wordsOf(text: string, options: { rawQuotes?: boolean; rawEscapes?: bool
 }
 
 /** The text without the tabs at the beginnings of its lines. */
-export const withoutLeadingTabs = (text: string): string => text.replace(/^\t+/gm, '');
+const withoutLeadingTabs = (text: string): string => text.replace(/^\t+/gm, '');
 
 /** What a here-document holds when it is used as a file or a script. */
 export const heredocText = ({ content, chomp }: Heredoc): string => (chomp ? withoutLeadingTabs(content) : content);

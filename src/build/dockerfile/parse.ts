@@ -31,5 +31,5 @@ export function parseTriggers(triggers: readonly string[], escape: EscapeCharact
   });
 }
 
-export const isKind = <Kind extends InstructionKind>(instruction: Instruction, kind: Kind): instruction is Instruction<Kind> =>
+const isKind = <Kind extends InstructionKind>(instruction: Instruction, kind: Kind): instruction is Instruction<Kind> =>
   instruction.kind === kind;

@@ -23,7 +23,7 @@ export interface RunConfig {
   readonly [other: string]: unknown;
 }
 
-export const defaultShell: readonly string[] = ['/bin/sh', '-c'];
+const defaultShell: readonly string[] = ['/bin/sh', '-c'];
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** That of an image, as far as it goes. */

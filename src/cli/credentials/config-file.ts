@@ -28,7 +28,7 @@ export function storedName(server: string): string {
 }
 
 /** The registry that an image's name begins with: a first part with a dot, a port, or `localhost`. */
-export function registryOfImage(image: string): string {
+function registryOfImage(image: string): string {
   const first = image.includes('/') ? image.slice(0, image.indexOf('/')) : '';
   return storedName(/[.:]/.test(first) || first === 'localhost' ? first : '');
 }

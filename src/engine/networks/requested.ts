@@ -35,7 +35,7 @@ export function checkEndpoints(networks: NetworkRegistry, requested: Readonly<Re
 }
 
 /** False for the modes that bring no interface of the container's own. */
-export function isConnected(mode: string | undefined): boolean {
+function isConnected(mode: string | undefined): boolean {
   const { kind } = parseMode(mode);
   return kind !== 'host' && kind !== 'none' && kind !== 'container';
 }

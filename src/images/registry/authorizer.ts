@@ -126,7 +126,7 @@ function refreshRequest(realm: string, service: string, scopes: readonly string[
 }
 
 /** Throws system when there is no token in it. */
-export function parseToken(body: Uint8Array): TokenAnswer {
+function parseToken(body: Uint8Array): TokenAnswer {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder().decode(body));

@@ -11,7 +11,7 @@ import { refusal, RegistryError, UnexpectedAnswer } from './registry-error.ts';
 import { type HttpRequest, inRequest, type Transport, TransportError } from './transport.ts';
 
 /** Of manifests and indexes; registries themselves take 4 MiB. */
-export const maxManifest = 4 * 1024 * 1024;
+const maxManifest = 4 * 1024 * 1024;
 const maxErrorBody = 64 * 1024;
 const maxTags = 4 * 1024 * 1024;
 /** Docker waits as long for the first answer of a registry, in milliseconds. */

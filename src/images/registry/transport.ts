@@ -35,7 +35,7 @@ export interface Limits {
   readonly stall: number;
 }
 
-export const defaultLimits: Limits = { head: 60_000, stall: 60_000 };
+const defaultLimits: Limits = { head: 60_000, stall: 60_000 };
 
 /** Go's net/http follows as many. */
 const maxRedirects = 10;

@@ -18,7 +18,7 @@ export const rtnetlink = {
   RTA_DST: 1, RTA_OIF: 4, RTA_GATEWAY: 5, RTA_PRIORITY: 6,
 } as const;
 
-const { RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, IFF_UP } = rtnetlink;
+const { RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE, IFF_UP } = rtnetlink;
 const { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } = messageFlag;
 
 export const addressFamily = { inet: 2, inet6: 10, bridge: 7 } as const;
@@ -168,14 +168,15 @@ export interface Prefix {
 
 const familyOf = (address: Uint8Array) => (address.length === 4 ? addressFamily.inet : addressFamily.inet6);
 
-function addressMessage(type: number, flags: number, link: LinkRef, { address, length }: Prefix): NetlinkMessage {
+/** An address that is there already is right. Of IPv6 it is used at once: nobody else has been given it. */
+export function addAddress(link: LinkRef, { address, length }: Prefix): NetlinkMessage {
   const body = Buffer.alloc(8);
   body.writeUInt8(familyOf(address), 0);
   body.writeUInt8(length, 1);
   body.writeUInt32LE(indexOf(link), 4);
   const isV6 = address.length === 16;
   return {
-    type, flags, body, ...linkOf(link),
+    type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_REPLACE, body, ...linkOf(link),
     attributes: [
       { type: rtnetlink.IFA_LOCAL, value: address },
       { type: rtnetlink.IFA_ADDRESS, value: address },
@@ -183,11 +184,6 @@ function addressMessage(type: number, flags: number, link: LinkRef, { address, l
     ],
   };
 }
-
-/** An address that is there already is right. Of IPv6 it is used at once: nobody else has been given it. */
-export const addAddress = (link: LinkRef, prefix: Prefix): NetlinkMessage => addressMessage(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, prefix);
-
-export const deleteAddress = (link: LinkRef, prefix: Prefix): NetlinkMessage => addressMessage(RTM_DELADDR, 0, link, prefix);
 
 /** The highest address of an IPv4 network. */
 export function broadcastOf({ address, length }: Prefix): Uint8Array {

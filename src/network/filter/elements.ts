@@ -37,7 +37,7 @@ export type SetElements = ReadonlyMap<string, readonly Element[]>;
 const familyOf = (address: Uint8Array): 4 | 6 => (address.length === 4 ? 4 : 6);
 
 /** The first and the last address of a subnet. */
-export function boundsOf({ address, length }: Prefix): [first: Uint8Array, last: Uint8Array] {
+function boundsOf({ address, length }: Prefix): [first: Uint8Array, last: Uint8Array] {
   const mask = (index: number) => 0xff >> Math.min(8, Math.max(0, length - index * 8));
   return [Uint8Array.from(address, (byte, index) => byte & ~mask(index)), Uint8Array.from(address, (byte, index) => byte | mask(index))];
 }
