@@ -13,17 +13,15 @@ import { chownSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { invalidParameter, notFound, systemError } from '../errors.ts';
 import type { Database } from '../store/database.ts';
 import { chainIdOf, DiffIdMismatch } from './digest.ts';
-import type { ImplicitDirectory } from './directories.ts';
 import type { Digest, LayerInfo, RootDescription, StorageDriver } from './driver.ts';
 import { makeInitLayer } from './init-layer.ts';
+import { layerParts } from './layer-parts.ts';
 import { type LayerRecord, LayerTable } from './layer-table.ts';
-import { lookUp } from './lookup.ts';
 import { packDirectory, type PackOptions } from './pack.ts';
 import { discardTree, removeTree } from './remove.ts';
 import { makeSpread } from './spread.ts';
 import { replayedSize, replayTar } from './tar-record.ts';
-import { fromByteString } from './tar/entry.ts';
-import { layerParts, unpackLayer } from './unpack.ts';
+import { unpackLayer } from './unpack.ts';
 
 /** Docker's limit; overlayfs itself takes 500. */
 const maxDepth = 125;
@@ -74,7 +72,7 @@ export class Overlay2Driver implements StorageDriver {
     const temporary = this.#temporary();
     try {
       const lowers = chain.map((layer) => this.#parts(layer).diff);
-      const unpacked = await unpackLayer(temporary, tar, (path) => implicitDirectory(lowers, path));
+      const unpacked = await unpackLayer({ directory: temporary, lowers }, tar);
       if (diffId && unpacked.diffId !== diffId) {
         throw new DiffIdMismatch(chain.length, diffId, unpacked.diffId);
       }
@@ -197,12 +195,4 @@ export function createOverlayDriver({ dataRoot, database }: { dataRoot: string; 
   // Nothing refers to what is swept, and the next start tries again.
   driver.recover().catch(() => undefined);
   return driver;
-}
-
-/** A directory that an archive does not list is like the one that it will be merged with. */
-function implicitDirectory(lowers: readonly string[], path: string): ImplicitDirectory {
-  const stat = lookUp(lowers, fromByteString(path))?.stat;
-  return stat?.isDirectory()
-    ? { uid: stat.uid, gid: stat.gid, mode: stat.mode & 0o7777 }
-    : { uid: 0, gid: 0, mode: 0o755 };
 }

@@ -1,11 +1,11 @@
 /** An archive into a directory that somebody uses: `docker cp` into a container. */
 import { CaissonError, invalidParameter, systemError } from '../errors.ts';
 import { Extractor, type ExtractOptions } from './extract.ts';
+import { hostErrors } from './layer-unpacking.ts';
 import { Pace } from './pace.ts';
 import { decompress } from './tar/compression.ts';
 import { fromByteString, type TarEntry } from './tar/entry.ts';
 import { TarReader } from './tar/reader.ts';
-import { hostErrors } from './unpack.ts';
 
 export interface UntarOptions {
   /** Entries that are passed over. */

@@ -85,6 +85,14 @@ export class TarReader {
     this.#available += chunk.length;
   }
 
+  /** Keeps a copy of what has not been read yet: the chunks that were fed are the caller's again. */
+  detach(): void {
+    if (this.#chunks.length === 0) return;
+    const left = Buffer.concat([this.#chunks[0]!.subarray(this.#position), ...this.#chunks.slice(1)]);
+    this.#chunks.splice(0, this.#chunks.length, left);
+    this.#position = 0;
+  }
+
   /** The next event, or undefined when more must be fed first. Throws invalid-parameter for what is not a tar. */
   next(): TarEvent | undefined {
     for (;;) {
