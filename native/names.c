@@ -8,8 +8,6 @@
 
 #define NETLINK_FAMILY_NETFILTER 12
 #define PORT_ATTEMPTS 16
-/* A flood of queries waits after this many, so that output and signals have their turn. */
-#define AT_ONCE 64
 
 static void on_datagrams(struct source *source, uint32_t events);
 
@@ -64,7 +62,7 @@ static void on_datagrams(struct source *source, uint32_t events)
 {
   static uint8_t query[MAX_DNS_MESSAGE];
   (void)events;
-  for (int i = 0; i < AT_ONCE; i++) {
+  for (int i = 0; i < QUERIES_AT_ONCE; i++) {
     struct sockaddr_in client = { 0 };
     socklen_t size = sizeof client;
     ssize_t got = recvfrom(source->fd, query, sizeof query, MSG_DONTWAIT, (struct sockaddr *)&client, &size);
@@ -76,8 +74,9 @@ static void on_datagrams(struct source *source, uint32_t events)
 
 uint64_t names_timers(uint64_t now)
 {
-  uint64_t stream = names_stream_timers(now), forward = names_forward_timers(now);
-  return stream < forward ? stream : forward;
+  uint64_t stream = names_stream_timers(now), forward = names_forward_timers(now), led = names_led_timers(now);
+  uint64_t soonest = stream < forward ? stream : forward;
+  return soonest < led ? soonest : led;
 }
 
 void names_close(void)
@@ -85,6 +84,7 @@ void names_close(void)
   source_close(&datagrams);
   names_stream_close();
   names_forward_close();
+  names_led_close();
   close_fd(&table_owner);
   close_fd(&namespace_fd);
 }
@@ -110,39 +110,73 @@ static int bind_socket(int type, const struct sockaddr_in *address)
   return take_fd(&fd);
 }
 
-/* Both at one port, of the kernel's choice; the port, or -errno. */
-static int open_sockets(const struct bytes *at, int fds[2])
+/* The service's own, UDP and TCP at one port, and one for each server that queries are led away from. */
+enum { OWN_UDP, OWN_TCP, FIRST_LED };
+struct sockets {
+  int fds[FIRST_LED + MAX_SERVERS];
+  uint16_t ports[FIRST_LED + MAX_SERVERS];
+  uint32_t count;
+};
+
+/* At a port of the kernel's choice; *address has it then. */
+static int open_datagrams(const struct bytes *at, struct sockaddr_in *address)
+{
+  socklen_t size = sizeof *address;
+  *address = (struct sockaddr_in){ .sin_family = AF_INET };
+  memcpy(&address->sin_addr, at->data, sizeof address->sin_addr);
+  CLOSE int fd = bind_socket(SOCK_DGRAM, address);
+  if (fd >= 0 && getsockname(fd, (struct sockaddr *)address, &size) < 0)
+    return -errno;
+  return take_fd(&fd);
+}
+
+static int open_own(const struct bytes *at, struct sockets *sockets)
 {
   int error = -EADDRINUSE;
   for (int attempt = 0; attempt < PORT_ATTEMPTS && error == -EADDRINUSE; attempt++) {
-    struct sockaddr_in address = { .sin_family = AF_INET };
-    socklen_t size = sizeof address;
-    memcpy(&address.sin_addr, at->data, sizeof address.sin_addr);
-    CLOSE int udp = bind_socket(SOCK_DGRAM, &address);
+    struct sockaddr_in address;
+    CLOSE int udp = open_datagrams(at, &address);
     if (udp < 0)
       return udp;
-    if (getsockname(udp, (struct sockaddr *)&address, &size) < 0)
-      return -errno;
     CLOSE int tcp = bind_socket(SOCK_STREAM, &address);
     error = tcp < 0 ? tcp : result(listen(tcp, LIMIT_NAME_CLIENTS));
     if (error == 0) {
-      fds[0] = take_fd(&udp);
-      fds[1] = take_fd(&tcp);
-      return ntohs(address.sin_port);
+      sockets->fds[OWN_UDP] = take_fd(&udp);
+      sockets->fds[OWN_TCP] = take_fd(&tcp);
+      sockets->ports[OWN_UDP] = sockets->ports[OWN_TCP] = ntohs(address.sin_port);
+      sockets->count = FIRST_LED;
     }
   }
   return error;
 }
 
-static int redirect(const struct op_name_service *op, int port)
+/* What is open is in *sockets, whether or not the rest could be opened. */
+static int open_sockets(const struct op_name_service *op, struct sockets *sockets)
+{
+  int error = open_own(&op->address, sockets);
+  uint32_t led = error == 0 && (op->flags & NAMES_LAST) != 0 ? names_keep_servers() : 0;
+  while (error == 0 && sockets->count < FIRST_LED + led) {
+    struct sockaddr_in address;
+    int fd = open_datagrams(&op->address, &address);
+    if (fd < 0)
+      return fd;
+    sockets->fds[sockets->count] = fd;
+    sockets->ports[sockets->count++] = ntohs(address.sin_port);
+  }
+  return error;
+}
+
+static int redirect(const struct op_name_service *op, const struct sockets *sockets)
 {
   if (op->messages.size == 0)
     return 0;
-  for (uint32_t i = 0; i < op->port_offsets.count; i++) {
+  if (op->port_offsets.count != sockets->count)
+    return -EBADMSG;
+  for (uint32_t i = 0; i < sockets->count; i++) {
     uint32_t at = u32_at(op->port_offsets.data, i);
     if (at > op->messages.size || op->messages.size - at < 2)
       return -EBADMSG;
-    put_be16((uint8_t *)(uintptr_t)op->messages.data + at, (size_t)port);
+    put_be16((uint8_t *)(uintptr_t)op->messages.data + at, sockets->ports[i]);
   }
   CLOSE int fd = netlink_open(NETLINK_FAMILY_NETFILTER);
   int error = fd < 0 ? fd : netlink_exchange(fd, &op->messages);
@@ -154,23 +188,24 @@ static int redirect(const struct op_name_service *op, int port)
 /* `fd`: the namespace that this is in. */
 static int open_service(struct runner *run, const struct op_name_service *op, int *fd)
 {
-  int fds[2] = { -1, -1 };
+  struct sockets sockets = { .count = 0 };
   int error = loopback_up();
   if (error < 0)
     return about(run, "lo", error);
-  int port = open_sockets(&op->address, fds);
-  if (port < 0)
-    return about(run, "name service", port);
-  error = redirect(op, port);
+  error = open_sockets(op, &sockets);
+  const char *what = error < 0 ? "name service" : "packet filter of the name service";
+  if (error == 0)
+    error = redirect(op, &sockets);
   if (error < 0) {
-    close(fds[0]);
-    close(fds[1]);
-    return about(run, "packet filter of the name service", error);
+    while (sockets.count > 0)
+      close(sockets.fds[--sockets.count]);
+    return about(run, what, error);
   }
   namespace_fd = take_fd(fd);
-  datagrams.fd = fds[0];
+  datagrams.fd = sockets.fds[OWN_UDP];
   watch(&datagrams, EPOLLIN);
-  names_stream_open(fds[1]);
+  names_stream_open(sockets.fds[OWN_TCP]);
+  names_led_open(sockets.fds + FIRST_LED, sockets.count - FIRST_LED);
   return 0;
 }
 

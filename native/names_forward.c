@@ -3,8 +3,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#define MAX_FORWARDED 2048 /* bytes of a query; larger ones than a name and a few options have no use */
-
 /* A server as the operation names it, 24 bytes: where it is asked from, the scope of a link-local address, the address (IPv4 mapped). */
 struct name_server {
   bool from_host;
@@ -18,8 +16,8 @@ struct name_server {
 #define SERVER_BYTES 24
 #define DNS_PORT 53
 
-static struct name_server servers[MAX_SERVERS];
-static uint32_t server_count, flags;
+static struct name_server servers[NAMES_LED + MAX_SERVERS]; /* those set, and those kept */
+static uint32_t server_count, kept_count, flags;
 
 /* A query on its way. */
 struct forward {
@@ -68,6 +66,18 @@ bool names_keeps(const struct name_query *query)
   return (flags & NAMES_NDOTS_SET) != 0 && (query->type == TYPE_A || query->type == TYPE_AAAA) && !query->has_dot;
 }
 
+bool names_come_last(void)
+{
+  return (flags & NAMES_LAST) != 0;
+}
+
+uint32_t names_keep_servers(void)
+{
+  memcpy(servers + NAMES_LED, servers, server_count * sizeof servers[0]);
+  kept_count = server_count;
+  return kept_count;
+}
+
 static int open_socket(const struct name_server *server, int type)
 {
   int kind = type | SOCK_CLOEXEC | SOCK_NONBLOCK;
@@ -84,13 +94,17 @@ static int open_socket(const struct name_server *server, int type)
 int names_connect(uint32_t index, int type)
 {
   /* What is on the host's loopback is outside, and out of bounds for a container without a way there. */
-  if (index >= server_count)
+  if (index >= (index < NAMES_LED ? server_count : NAMES_LED + kept_count))
     return -EDESTADDRREQ;
   if (servers[index].from_host && (flags & NAMES_OUTSIDE) == 0)
     return -ENETUNREACH;
   CLOSE int fd = open_socket(&servers[index], type);
   if (fd < 0)
     return fd;
+  /* What we send is not to be led back to us. */
+  uint32_t mark = LIMIT_NAME_MARK;
+  if (kept_count > 0 && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0)
+    return -errno;
   /* A router that says there is no way makes the next server's turn come at once (ip(7), IP_RECVERR). */
   int on = 1;
   setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);

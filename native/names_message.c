@@ -164,5 +164,7 @@ bool name_answers(const struct name_query *query, uint16_t id, const uint8_t *da
   /* A failure may come without the question. */
   if (be16_at(data + AT_QUESTIONS) == 0)
     return (data[AT_FLAGS + 1] & MASK_RESULT) != RESULT_OK;
-  return query->question_end > 0 && size >= query->question_end && be16_at(data + AT_QUESTIONS) == 1 && same_question(query->data, data, query->question_end);
+  if (query->question_end == 0)
+    return true; /* nothing to compare: only what is led through is passed on unread */
+  return size >= query->question_end && be16_at(data + AT_QUESTIONS) == 1 && same_question(query->data, data, query->question_end);
 }

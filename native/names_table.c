@@ -31,6 +31,7 @@ static uint8_t *copy;
 static size_t copy_size;
 static struct strings link_names, link_targets; /* in lower case */
 static const uint8_t *link_tables; /* the table that each link is for */
+static struct strings search; /* in lower case */
 
 static void unmap(struct table *table)
 {
@@ -178,6 +179,19 @@ bool names_find(uint16_t type, const uint8_t *name, size_t length, struct bytes 
   return false;
 }
 
+bool names_strip_search(struct name_query *query)
+{
+  struct bytes records;
+  FOR_EACH_STRING(domain, search) {
+    size_t size = strlen(domain), before = query->name_length > size ? query->name_length - size - 1u : 0;
+    if (before == 0 || query->name[before] != '.' || memcmp(query->name + before + 1, domain, size) != 0 || !names_find(TYPE_A, query->name, before, &records))
+      continue;
+    query->name_length = (uint8_t)before;
+    return true;
+  }
+  return false;
+}
+
 /* ---- configuration ---------------------------------------------------------------------------------------------------- */
 
 static size_t size_of(const struct strings *strings)
@@ -211,7 +225,7 @@ int names_configure(const struct op_name_service *op)
   if (!targets_fit(op))
     return -EINVAL;
   size_t numbers = (size_t)op->link_tables.count * 4;
-  size_t size = numbers + size_of(&op->tables) + size_of(&op->link_names) + size_of(&op->link_targets);
+  size_t size = numbers + size_of(&op->tables) + size_of(&op->link_names) + size_of(&op->link_targets) + size_of(&op->search);
   uint8_t *fresh = pages_alloc(size > 0 ? size : 1), *at = fresh;
   if (fresh == NULL)
     return -ENOMEM;
@@ -227,6 +241,7 @@ int names_configure(const struct op_name_service *op)
   struct strings paths = copy_strings(&at, &op->tables);
   link_names = copy_strings(&at, &op->link_names);
   link_targets = copy_strings(&at, &op->link_targets);
+  search = copy_strings(&at, &op->search);
   table_count = paths.count;
   FOR_EACH_STRING(path, paths)
     tables[path_index] = (struct table){ .path = path };

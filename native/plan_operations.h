@@ -123,6 +123,7 @@ enum {
 enum {
   NAMES_NDOTS_SET = 1,
   NAMES_OUTSIDE = 2,
+  NAMES_LAST = 4,
 };
 
 struct op_mkdir {
@@ -420,6 +421,7 @@ struct op_name_service {
   struct strings link_targets;
   struct u32s link_tables;
   struct bytes servers;
+  struct strings search;
   uint32_t flags;
 };
 
@@ -433,6 +435,7 @@ static inline bool decode_op_name_service(struct reader *r, struct op_name_servi
       && take_strings(r, &v->link_targets)
       && take_u32s(r, &v->link_tables)
       && take_bytes(r, &v->servers)
+      && take_strings(r, &v->search)
       && take_u32(r, &v->flags)
       && r->at == r->end;
 }

@@ -21,6 +21,7 @@ import { createLogger, type Logger } from './engine/logger.ts';
 import { defaultLogBounds, parseLogBounds } from './engine/log-options.ts';
 import { endpointsOn } from './engine/networks/endpoints.ts';
 import { createNetworkFilter } from './engine/networks/filter.ts';
+import { leadQueries } from './engine/networks/name-service.ts';
 import { NameTables } from './engine/networks/name-tables.ts';
 import { filteredPorts } from './engine/networks/ports.ts';
 import { reconcile } from './engine/reconcile.ts';
@@ -85,6 +86,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   networks.restore((network, error) => logger.warn('cannot restore the interface of a network', { network: network.name, error }));
   await reconcile(context);
   context.names.publishAll();
+  leadQueries(context);
   for (const host of options.hosts) await server.listen(host);
   if (options.pidfile !== undefined) writeFileSync(options.pidfile, `${process.pid}\n`);
   tellReady();

@@ -97,6 +97,7 @@ export class ContainerRegistry {
     this.checkNameFree(name);
     this.#idByName.delete(container.record.name);
     container.record.name = name;
+    container.record.isNamed = true;
     this.#idByName.set(name, container.id);
     this.save(container);
   }

@@ -23,6 +23,7 @@ import { startByRequest } from './start.ts';
 import { explainPorts } from './networks/explain.ts';
 import { connectContainer, disconnectContainer } from './networks/connect.ts';
 import { publishNames } from './networks/endpoints.ts';
+import { leadQueries } from './networks/name-service.ts';
 import { containerStats } from './stats.ts';
 import { killContainer, notRunning, pauseContainer, stopContainer, unpauseContainer } from './stop.ts';
 import { updateContainer } from './update.ts';
@@ -156,6 +157,7 @@ function renameContainer(context: EngineContext, container: Container, name: str
   const bare = checkName(name);
   if (bare === oldName) throw invalidParameter('Renaming a container with the same name as its current name');
   context.registry.rename(container, bare);
-  publishNames(context, container.record.endpoints);
+  publishNames(context, container, container.record.endpoints);
+  leadQueries(context);
   context.events.publish('container', 'rename', container.id, container.eventAttributes({ oldName: `/${oldName}` }));
 }

@@ -17,6 +17,8 @@ export interface ContainerRecord {
   readonly id: string;
   /** Without the leading slash. */
   name: string;
+  /** Somebody has chosen it. */
+  isNamed?: true;
   /** RFC 3339 with nanoseconds. */
   readonly created: string;
   /** The image's configuration merged with the request, as inspect shows it under `Config`. */
@@ -83,6 +85,8 @@ export class Container {
   exitOnNext = false;
   /** `docker restart` is between stop and start: `--rm` does not take effect. */
   restarting = false;
+  /** Its shim has a name service. A daemon that has found the shim does not know. */
+  hasNameService = false;
   /** Settles when mounts and cgroups of the current run are free. Never rejects. */
   released: Promise<void> = Promise.resolve();
   /** Settles when the exit of the current run has been recorded. */

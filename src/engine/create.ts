@@ -50,11 +50,12 @@ export function createOn(
   const networks = requestedNetworks(request, config, hostConfig);
   checkEndpoints(context.networks, networks);
   const links = resolveLinks(context, hostConfig);
-  const containerName = name === undefined || name === '' ? generateName((taken) => context.registry.isNameTaken(taken)) : checkName(name);
+  const isNamed = name !== undefined && name !== '';
+  const containerName = isNamed ? checkName(name) : generateName((taken) => context.registry.isNameTaken(taken));
   context.registry.checkNameFree(containerName);
   const id = randomBytes(32).toString('hex');
   const record: ContainerRecord = {
-    id, name: containerName, created: nowText(), hostConfig: encodeHostConfig({ ...hostConfig, Links: null }),
+    id, name: containerName, ...(isNamed ? { isNamed } : {}), created: nowText(), hostConfig: encodeHostConfig({ ...hostConfig, Links: null }),
     config: encodeContainerConfig({ ...config, Hostname: hostnameOf(context, config, hostConfig, id) }),
     imageId: root.imageId, topLayer: root.topLayer, argv, mounts: mountsOf(context, config, hostConfig),
     networks, endpoints: [], ports: [], ...(links.length === 0 ? {} : { links }),

@@ -22,9 +22,10 @@ export interface ExternalServer {
 
 export interface ResolvConf {
   readonly text: string;
-  /** What an internal name service asks for what it does not know. */
+  /** What a name service asks: for what it does not know, or, where the container is told of none, before it looks itself. */
   readonly servers: readonly ExternalServer[];
   readonly ndotsSet: boolean;
+  readonly search: readonly string[];
 }
 
 /** Name servers when the host has none that a container could reach. */
@@ -73,7 +74,7 @@ export function makeResolvConf(host: HostFile, overrides: ResolvConfOverrides, p
     ...(ndotsFrom === undefined ? [] : [`# Option ndots from: ${ndotsFrom}`]),
     '',
   ].join('\n');
-  return { text, servers: external, ndotsSet };
+  return { text, servers: external, ndotsSet, search };
 }
 
 function serversFor(place: ResolvConfPlace, servers: readonly string[], areOverridden: boolean): { shown: readonly string[]; external: ExternalServer[]; usedDefaults: boolean } {
@@ -83,7 +84,8 @@ function serversFor(place: ResolvConfPlace, servers: readonly string[], areOverr
     case 'plain': {
       const reachable = areOverridden ? servers : servers.filter((address) => !isLoopback(address) && (place.ipv6 || !address.includes(':')));
       const usedDefaults = reachable.length === 0;
-      return { shown: usedDefaults ? [...defaultServers.ipv4, ...(place.ipv6 ? defaultServers.ipv6 : [])] : reachable, external: [], usedDefaults };
+      const shown = usedDefaults ? [...defaultServers.ipv4, ...(place.ipv6 ? defaultServers.ipv6 : [])] : reachable;
+      return { shown, external: shown.map((address) => ({ address, fromHost: false })), usedDefaults };
     }
     case 'internal': {
       const external = servers.map((address) => ({ address, fromHost: !areOverridden }));

@@ -17,6 +17,7 @@ import { checkLinks, tellLinked } from './links.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { attachEndpoints, detachEndpoints, failedSetUp, joinedNetworks, publishNetworkEvent, watchNetworks } from './networks/endpoints.ts';
 import { interfaceFailure } from './networks/interface-failure.ts';
+import { leadQueries, needsNameService } from './networks/name-service.ts';
 import { expectPublished, expectUnpublished, portFailure } from './networks/ports.ts';
 import { containerPaths } from './paths.ts';
 import { volumeFailure } from '../volumes/volume-mounts.ts';
@@ -67,6 +68,7 @@ export async function startContainer(context: EngineContext, container: Containe
   }
   publishMounted(context, container);
   tellLinked(context, container);
+  leadQueries(context);
   for (const network of joinedNetworks(context, container)) publishNetworkEvent(context, 'connect', container, network);
   context.events.publish('container', 'start', container.id, container.eventAttributes());
   const { phases, specified } = launched;
@@ -88,6 +90,7 @@ async function launch(
   const claim = await context.volumeMounts.claim(container.id, volumesOf(context, container));
   try {
     const request = buildLaunchRequest(context, container, claim.operations);
+    container.hasNameService = needsNameService(context, container);
     const specified = performance.now();
     const launched = await expectPublished(context, container, () => context.launcher.launch(request, attachments));
     claim.settle(true);

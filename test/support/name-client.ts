@@ -1,12 +1,12 @@
-/** One DNS query as it goes over the wire: `bun name-client.ts NAME TYPE udp|tcp [SIZE]` asks 127.0.0.11 and prints the answer as JSON. */
+/** One DNS query as it goes over the wire: `bun name-client.ts NAME TYPE udp|tcp [SIZE [SERVER]]` asks 127.0.0.11, or another, and prints the answer as JSON. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { decode, encode, type Packet } from 'dns-packet';
 
-const [name = '', type = 'A', protocol, size] = process.argv.slice(2);
+const [name = '', type = 'A', protocol, size, address = '127.0.0.11'] = process.argv.slice(2);
 const id = 4711;
-const server = { address: '127.0.0.11', port: 53 };
+const server = { address, port: 53 };
 const query: Packet = {
   type: 'query', id, flags: 0x100, questions: [{ name, type: type as 'A' }],
   ...(size === undefined ? {} : { additionals: [{ type: 'OPT', name: '.', udpPayloadSize: Number(size), extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] }] }),
@@ -14,7 +14,10 @@ const query: Packet = {
 
 async function overUdp(): Promise<Buffer> {
   const socket = createSocket('udp4');
-  socket.send(encode(query), server.port, server.address);
+  // A server that is not there says so to a socket that is connected.
+  socket.connect(server.port, server.address);
+  await once(socket, 'connect');
+  socket.send(encode(query));
   const [answer] = await once(socket, 'message') as [Buffer];
   socket.close();
   return answer;

@@ -2,8 +2,6 @@
 import { CaissonError, forbidden, invalidParameter, systemError } from '../../errors.ts';
 import { defaultRoute, netlinkOperation } from '../../network/endpoint-interface.ts';
 import type { Endpoint, NetworkRecord } from '../../network/network.ts';
-import { cloneFlag } from '../../linux/clone-flags.ts';
-import { namespacePath } from '../../linux/namespaces.ts';
 import { deleteLink } from '../../linux/netlink/route.ts';
 import type { Operation } from '../../runtime/plan/operations.ts';
 import type { Container } from '../container.ts';
@@ -15,7 +13,7 @@ import { addToNetworkFiles, removeFromNetworkFiles } from '../network-files.ts';
 import { parseMode } from '../spec/modes.ts';
 import { endpointOperations, newEndpoint, publishNames, publishNetworkEvent } from './endpoints.ts';
 import { gatewayEndpoint, gatewayEndpoints } from './gateway.ts';
-import { nameService, usesNameService } from './name-service.ts';
+import { inNetworkOf, knownService, leadQueries, nameService } from './name-service.ts';
 import { interfaceFailure } from './interface-failure.ts';
 import { movePorts, type PortChange, portFailure } from './ports.ts';
 import { settingsOf } from './names.ts';
@@ -80,32 +78,34 @@ async function plugIn(context: EngineContext, container: Container, network: Net
     const isDefault = { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint };
     ports = movePorts(context, container, before);
     const { host, init } = endpointOperations(context, container, endpoint, { isDefault, namespacePid: shim.pid });
-    publishNames(context, [endpoint]);
-    const names = usesNameService(context, container) ? [nameService(context, container)] : [];
-    await shim.operate([...host, ...ports.operations, enter(shim.pid), ...init, ...names], currentRelease(context, container));
+    publishNames(context, container, [endpoint]);
+    const names = nameService(context, container);
+    await shim.operate([...host, ...ports.operations, inNetworkOf(shim.pid), ...init, ...names], currentRelease(context, container));
+    container.hasNameService ||= names.length > 0;
     ports.done();
   } catch (failure) {
     const error = portFailure(container, failure) ?? interfaceFailure(context, container, failure) ?? failure;
     ports?.undo();
     record.endpoints = record.endpoints.filter((each) => each !== endpoint);
     context.networks.release(endpoint);
-    publishNames(context, [endpoint]);
+    publishNames(context, container, [endpoint]);
     throw asSystemError(error, `failed to connect ${record.name} to ${network.name}`);
   }
   addToNetworkFiles(context, container, endpoint);
+  leadQueries(context);
 }
 
 async function pullOut(context: EngineContext, container: Container, endpoint: Endpoint): Promise<void> {
   const { record, shim } = container;
   if (shim === undefined) return;
-  const hasNames = usesNameService(context, container);
+  const knowsOfNames = context.names.networksOf(container).length > 0;
   const [before, endpoints] = [gatewayEndpoints(context, container), record.endpoints];
   let ports: PortChange | undefined;
   try {
     record.endpoints = endpoints.filter((each) => each !== endpoint);
     ports = movePorts(context, container, before);
-    const names = hasNames ? [nameService(context, container)] : [];
-    await shim.operate([...ports.operations, enter(shim.pid), ...unplugged(context, container, endpoint), ...names], currentRelease(context, container));
+    const names = knowsOfNames ? [knownService(context, container)] : [];
+    await shim.operate([...ports.operations, inNetworkOf(shim.pid), ...unplugged(context, container, endpoint), ...names], currentRelease(context, container));
     ports.done();
   } catch (failure) {
     const error = portFailure(container, failure) ?? failure;
@@ -114,7 +114,7 @@ async function pullOut(context: EngineContext, container: Container, endpoint: E
     throw asSystemError(error, `failed to disconnect ${record.name}`);
   }
   context.networks.release(endpoint);
-  publishNames(context, [endpoint]);
+  publishNames(context, container, [endpoint]);
   removeFromNetworkFiles(context, container, endpoint);
 }
 
@@ -129,10 +129,6 @@ function unplugged(context: EngineContext, container: Container, { interfaceName
     ...(routes.length === 0 ? [] : [netlinkOperation('the way out is another one now', routes)]),
   ];
 }
-
-const enter = (pid: number): Operation => ({
-  name: 'setns', reason: 'the interfaces are those of the container', path: namespacePath(pid, 'network'), type: BigInt(cloneFlag.CLONE_NEWNET),
-});
 
 /** The lowest `ethN` that is free. */
 function freeIndex(endpoints: readonly Endpoint[]): number {

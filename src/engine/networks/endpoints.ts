@@ -10,7 +10,7 @@ import type { EngineContext } from '../context.ts';
 import type { EndpointSettings } from '../docker-types.ts';
 import type { NamedEndpoint } from '../network-shape.ts';
 import { gatewayEndpoints } from './gateway.ts';
-import { nameService, usesNameService } from './name-service.ts';
+import { nameService } from './name-service.ts';
 import { portRequests, reservePorts } from './ports.ts';
 
 /** Gives the container an endpoint on each of its networks. Throws in Docker's words, and then it has none. */
@@ -29,7 +29,7 @@ export function attachEndpoints(context: EngineContext, container: Container): v
     record.endpoints = [];
     throw failedSetUp(error);
   }
-  publishNames(context, attached);
+  publishNames(context, container, attached);
 }
 
 /** Docker says that it was the network which failed, and keeps the class. */
@@ -61,7 +61,8 @@ export function endpointsOn({ registry }: EngineContext, networkId: string): Nam
 }
 
 /** The names on the networks of these endpoints have changed. */
-export const publishNames = ({ names }: EngineContext, endpoints: readonly Endpoint[]): void => names.publish(endpoints.map(({ networkId }) => networkId));
+export const publishNames = ({ names }: EngineContext, container: Container, endpoints: readonly Endpoint[]): void =>
+  names.publishOf(container, endpoints.map(({ networkId }) => networkId));
 
 /** Gives addresses and ports back. */
 export function detachEndpoints(context: EngineContext, container: Container): void {
@@ -72,7 +73,7 @@ export function detachEndpoints(context: EngineContext, container: Container): v
   record.endpoints = [];
   record.ports = [];
   try {
-    publishNames(context, endpoints);
+    publishNames(context, container, endpoints);
   } catch (error) {
     // The container is gone all the same: its names stay until the next change.
     context.logger.warn('cannot take the names of a container back', { container: container.id, error });
@@ -108,7 +109,7 @@ export function networkOperations(context: EngineContext, container: Container):
   const all = (section: keyof NetworkOperations) => each.flatMap((operations) => operations[section]);
   return {
     prepare: [...all('prepare'), ...bindOperations(ports), ...context.networkFilter.publish(led)],
-    host: [...all('host'), ...(usesNameService(context, container) ? [nameService(context, container)] : [])],
+    host: [...all('host'), ...nameService(context, container)],
     init: all('init'),
     release: [...context.networkFilter.unpublish(led), ...all('release')],
     afterwards: all('afterwards'),

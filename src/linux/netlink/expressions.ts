@@ -28,7 +28,7 @@ export interface Load {
   readonly into: (index: number) => NetlinkAttribute;
 }
 
-const metaKeys = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
+const metaKeys = { mark: 3, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
 const nameRegisters = 4;
 
 export const meta = (key: keyof typeof metaKeys): Load => ({
@@ -68,7 +68,8 @@ const compare = (operator: keyof typeof compareOperators, value: Uint8Array): Ne
 /** Matches when what is loaded is `value`, or, with `neq`, is not. */
 export const matches = (load: Load, value: Uint8Array, operator: 'eq' | 'neq' = 'eq'): Rule => [load.into(0), compare(operator, value)];
 
-const host32 = (value: number): Uint8Array => {
+/** A number as the kernel itself has it. */
+export const hostOrder32 = (value: number): Uint8Array => {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
   return bytes;
@@ -79,10 +80,10 @@ export const conntrackHas = (key: keyof typeof ctKeys, bits: number): Rule => [
   conntrack(key).into(0),
   expression('bitwise', [
     ...numbers([[1, firstRegister], [2, firstRegister], [3, 4]]),
-    { type: 4, value: dataValue(host32(bits)) },
-    { type: 5, value: dataValue(host32(0)) },
+    { type: 4, value: dataValue(hostOrder32(bits)) },
+    { type: 5, value: dataValue(hostOrder32(0)) },
   ]),
-  compare('neq', host32(0)),
+  compare('neq', hostOrder32(0)),
 ];
 
 /** Matches when the destination is an address of the host itself (RTN_LOCAL). */
@@ -90,7 +91,7 @@ export const toHostItself = (): Rule => {
   const resultType = 3;
   const destination = 2;
   const rtnLocal = 2;
-  return [expression('fib', numbers([[1, firstRegister], [2, resultType], [3, destination]])), compare('eq', host32(rtnLocal))];
+  return [expression('fib', numbers([[1, firstRegister], [2, resultType], [3, destination]])), compare('eq', hostOrder32(rtnLocal))];
 };
 
 function loadKey(loads: readonly Load[]): NetlinkAttribute[] {

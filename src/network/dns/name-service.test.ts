@@ -24,7 +24,7 @@ let directory: string;
 let socket: Socket;
 
 const settings = (): NameSettings => ({
-  tables: ['one', 'two'].map((name) => join(directory, name)), servers: [], ndotsSet: false, outside: true,
+  tables: ['one', 'two'].map((name) => join(directory, name)), servers: [], ndotsSet: false, outside: true, last: false, search: [],
   links: [{ table: 1, alias: 'Shortcut', target: 'db' }, { table: 0, alias: 'hidden', target: 'nobody' }],
 });
 const operation = (changes: Partial<NameSettings> = {}): Operation => ({

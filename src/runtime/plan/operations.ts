@@ -110,16 +110,18 @@ export const operations = {
   netlinkInside: { code: 46, fields: { messages: 'bytes', links: 'strings', linkOffsets: 'u32s' } },
   /**
    * A name service for the container: UDP and TCP at `address` (IPv4, four bytes) and a port that is free in its network namespace, which
-   * is the new process's in the host section, otherwise that of the moment. `messages`, if any, then go to a NETLINK_NETFILTER socket there, with
-   * the port (big-endian) written at each of `portOffsets`; the socket stays open, because a table may belong to it. Where there is
+   * is the new process's in the host section, otherwise that of the moment; with the flag `last`, UDP at one more for each of `servers`. `messages`,
+   * if any, then go to a NETLINK_NETFILTER socket there, with the ports (big-endian) written at `portOffsets`, in this order, that of UDP and TCP
+   * for each; the socket stays open, because a table may belong to it. Where there is
    * one already, only what follows is new: `tables`, files of names (network/dns/table.ts); for the container alone, `linkNames[i]` stands for
-   * `linkTargets[i]` in the table with the number `linkTables[i]`; `servers` for other names (network/dns/service-operation.ts); `flags` of `nameFlag`.
+   * `linkTargets[i]` in the table with the number `linkTables[i]`; `servers` for other names (network/dns/service-operation.ts); `search`, the
+   * domains below which the container looks names up, for when there is no server; `flags` of `nameFlag`.
    */
   nameService: {
     code: 28,
     fields: {
       address: 'bytes', messages: 'bytes', portOffsets: 'u32s', tables: 'strings', linkNames: 'strings', linkTargets: 'strings', linkTables: 'u32s',
-      servers: 'bytes', flags: 'u32',
+      servers: 'bytes', search: 'strings', flags: 'u32',
     },
   },
   /** setsid(2). */
@@ -222,6 +224,8 @@ export const nameFlag = {
   ndotsSet: 1,
   /** Servers on the host may be asked: the container reaches the outside. */
   outside: 2,
+  /** Queries to `servers` are led here: those are asked first, and the tables for what they do not have. */
+  last: 4,
 } as const;
 
 export type OperationName = keyof typeof operations;

@@ -109,6 +109,15 @@ export const limits = {
   nameIdleMs: 10_000,
   /** Queries over UDP that wait for a name server outside at a time; more are refused. */
   nameForwards: 256,
+  /**
+   * Queries that a container has sent to servers outside, and that are led by its name service: at a time, the oldest is given up for more; how long their
+   * answer is waited for; and how long, where the name service has one, too.
+   */
+  nameLed: 1024,
+  nameLedMs: 15_000,
+  nameKnownMs: 1500,
+  /** The mark (SO_MARK) of what the name service sends out itself, so that it is not led back. */
+  nameMark: 0x4e41_4d45,
   /** How long a process waits for the attachments that were announced. */
   expectMs: 10_000,
 } as const;
