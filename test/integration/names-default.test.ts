@@ -35,7 +35,7 @@ async function ask(from: string, name: string, { server = own, protocol = 'udp',
 }
 
 async function withServer(at: string, during: () => Promise<void>): Promise<void> {
-  const [program = '', ...words] = [...await inNetworkOf(at), bun, script('name-server.ts'), own];
+  const [program, ...words] = [...await inNetworkOf(at), bun, script('name-server.ts'), own];
   const server = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(server, 'exit');
   await once(server.stdout, 'data');
