@@ -3,6 +3,7 @@ import { burst } from './burst.ts';
 import { commandLines } from './command-line.ts';
 import { copy } from './copy.ts';
 import { exec } from './exec.ts';
+import { images } from './images.ts';
 import { importing } from './import.ts';
 import { lifecycle } from './lifecycle.ts';
 import { list } from './list.ts';
@@ -13,4 +14,4 @@ import { removal } from './remove.ts';
 import { streams } from './streams.ts';
 
 /** In the order of the table. Memory comes first: what the others leave behind would count. */
-export const figures: readonly Figure[] = [memory, lifecycle, network, ports, commandLines, exec, burst, removal, list, copy, importing, streams];
+export const figures: readonly Figure[] = [memory, lifecycle, network, ports, commandLines, exec, burst, removal, list, copy, importing, images, streams];

@@ -1,8 +1,7 @@
 /** The layers of an image that is pushed: those that the repository has are passed over, others mounted, or compressed and sent. */
 import { createHash } from 'node:crypto';
-import { createGzip } from 'node:zlib';
-import { pipeline, Readable } from 'node:stream';
 import type { Digest } from '../storage/digest.ts';
+import { gzip } from '../storage/gzip.ts';
 import { checkedLayer } from './checked-layer.ts';
 import { Slots, sleep } from './blob-downloads.ts';
 import type { ImageContext } from './image-context.ts';
@@ -42,9 +41,6 @@ const maxFailures = 5;
 const maxMounts = 4;
 /** Seconds before the first repetition; doubled for each further one. */
 const backoff = 1;
-/** The level of zlib's, and Docker's, default. */
-const level = 6;
-const chunkSize = 256 * 1024;
 
 /** Answers the blobs of the layers, lowest first. */
 export async function pushLayers(context: ImageContext, request: LayersToPush): Promise<PushedBlob[]> {
@@ -164,14 +160,4 @@ async function send({ storage }: ImageContext, { repository, progress, signal }:
   const digest: Digest = `sha256:${hash.digest('hex')}`;
   await repository.finishUpload(next, digest, Buffer.alloc(0), signal);
   return { digest, size, mediaType: mediaTypes.dockerLayer };
-}
-
-async function* gzip(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const transform = createGzip({ level, chunkSize });
-  let failure: unknown;
-  pipeline(Readable.from(content, { objectMode: false }), transform, (error) => {
-    failure = error ?? undefined;
-  });
-  for await (const chunk of transform) yield chunk as Uint8Array;
-  if (failure) throw failure;
 }

@@ -1,17 +1,17 @@
 /** A stream cut into buffers of one size, which can be used again. */
 
-/** Bytes of all batches but the last one. */
-export const batchSize = 256 * 1024;
-
 export type Batch = Uint8Array<ArrayBuffer>;
 
 /** May be read once. Each batch is the reader's own, until it gives the buffer back. */
 export class Batches implements AsyncIterable<Batch> {
   readonly #stream: AsyncIterable<Uint8Array>;
+  readonly #size: number;
   readonly #free: ArrayBuffer[] = [];
 
-  constructor(stream: AsyncIterable<Uint8Array>) {
+  /** `size`: bytes of all batches but the last one. */
+  constructor(stream: AsyncIterable<Uint8Array>, size: number) {
     this.#stream = stream;
+    this.#size = size;
   }
 
   giveBack(buffer: ArrayBuffer): void {
@@ -23,11 +23,11 @@ export class Batches implements AsyncIterable<Batch> {
     let used = 0;
     for await (const chunk of this.#stream) {
       for (let at = 0; at < chunk.length;) {
-        const part = chunk.subarray(at, at + batchSize - used);
+        const part = chunk.subarray(at, at + this.#size - used);
         batch.set(part, used);
         at += part.length;
         used += part.length;
-        if (used < batchSize) continue;
+        if (used < this.#size) continue;
         yield batch;
         batch = this.#empty();
         used = 0;
@@ -37,6 +37,6 @@ export class Batches implements AsyncIterable<Batch> {
   }
 
   #empty(): Batch {
-    return new Uint8Array(this.#free.pop() ?? new ArrayBuffer(batchSize));
+    return new Uint8Array(this.#free.pop() ?? new ArrayBuffer(this.#size));
   }
 }

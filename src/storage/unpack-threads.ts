@@ -3,14 +3,11 @@ import { Worker } from 'node:worker_threads';
 import { CaissonError, systemError } from '../errors.ts';
 import type { Batch } from './batches.ts';
 import type { LayerTarget } from './layer-unpacking.ts';
+import { type PooledThread, ThreadPool } from './thread-pool.ts';
 import type { UnpackAnswer, UnpackFailure, UnpackRequest } from './unpack-thread.ts';
 
-/** More would have to share the processors with the daemon, and each takes some 10 MB. */
-const mostThreads = 2;
 /** Batches on their way to a thread: as much as is read while it starts. */
 const mostBatches = 32;
-/** Milliseconds that a thread waits for its next layer. */
-const idleTime = 10_000;
 
 type Outcome = Exclude<UnpackAnswer, { kind: 'taken' }>;
 
@@ -21,7 +18,7 @@ interface Work {
 }
 
 /** One thread; it unpacks one layer at a time. */
-export class UnpackThread {
+class UnpackThread implements PooledThread {
   readonly #worker = new Worker(new URL('./unpack-thread.ts', import.meta.url));
   readonly #release: (usable: boolean) => void;
   #work: Work | undefined;
@@ -131,34 +128,5 @@ class Progress implements Work {
 const asError = ({ class: errorClass, message, operation, object }: UnpackFailure) =>
   new CaissonError(errorClass, message, { ...(operation === undefined ? {} : { operation }), ...(object === undefined ? {} : { object }) });
 
-class UnpackThreads {
-  readonly #idle: UnpackThread[] = [];
-  #count = 0;
-  #timer: NodeJS.Timeout | undefined;
-
-  /** A thread for one layer, or undefined when all are at work. */
-  take(): UnpackThread | undefined {
-    const idle = this.#idle.pop();
-    if (idle !== undefined || this.#count === mostThreads) return idle;
-    this.#count++;
-    return new UnpackThread((thread, usable) => this.#release(thread, usable));
-  }
-
-  #release(thread: UnpackThread, usable: boolean): void {
-    if (usable) this.#idle.push(thread);
-    else this.#count--;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#endIdle(), idleTime);
-    this.#timer.unref();
-  }
-
-  #endIdle(): void {
-    for (const thread of this.#idle.splice(0)) {
-      this.#count--;
-      thread.end();
-    }
-  }
-}
-
 /** This process's threads. */
-export const unpackThreads = new UnpackThreads();
+export const unpackThreads = new ThreadPool<UnpackThread>(() => new UnpackThread((thread, usable) => unpackThreads.release(thread, usable)));

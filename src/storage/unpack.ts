@@ -3,7 +3,7 @@
  * hashing go on meanwhile and requests are answered; a small one is there before a thread would be.
  */
 import { createHash } from 'node:crypto';
-import { type Batch, Batches, batchSize } from './batches.ts';
+import { type Batch, Batches } from './batches.ts';
 import type { Digest } from './driver.ts';
 import { type LayerTarget, LayerUnpacking, unpackError } from './layer-unpacking.ts';
 import { Pace } from './pace.ts';
@@ -15,13 +15,16 @@ export interface Unpacked {
   readonly size: number;
 }
 
+/** A layer of this many bytes has a thread to itself. */
+const batchSize = 256 * 1024;
+
 /**
  * Unpacks an uncompressed archive into a new directory. Rejects with invalid-parameter for a bad archive; what is in the
  * directory then is the caller's to remove, and nothing writes into it any more.
  */
 export async function unpackLayer(target: LayerTarget, tar: AsyncIterable<Uint8Array>): Promise<Unpacked> {
   const hash = createHash('sha256');
-  const batches = new Batches(tar);
+  const batches = new Batches(tar, batchSize);
   const hashed = hashing(batches, hash);
   const first = await hashed.next();
   const all = first.done === true ? hashed : startingWith(first.value, hashed);

@@ -11,8 +11,11 @@ import { imageConfig, sha256 } from './archives.ts';
 import { bun } from './paths.ts';
 import type { Subject } from './subject.ts';
 
+/** The engine in whose namespaces a registry is, and what ends with it. */
+type Place = Pick<Subject, 'engine' | 'companions' | 'environment'>;
+
 /** A server that says when it listens. */
-async function startServer(subject: Subject, argv: readonly string[], ready: RegExp): Promise<ChildProcess> {
+async function startServer(subject: Place, argv: readonly string[], ready: RegExp): Promise<ChildProcess> {
   const [command, ...args] = subject.engine.namespaces.enter(argv);
   const server = spawn(command as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
@@ -43,17 +46,17 @@ async function stopServer(server: ChildProcess): Promise<void> {
 export class RealRegistry {
   readonly address: string;
   readonly directory: string;
-  readonly #subject: Subject;
+  readonly #subject: Place;
   #server: ChildProcess | undefined;
 
-  private constructor(subject: Subject, address: string, directory: string) {
+  private constructor(subject: Place, address: string, directory: string) {
     this.#subject = subject;
     this.address = address;
     this.directory = directory;
   }
 
   /** More of its configuration, in YAML: `http` goes below that key, `extra` beside it. */
-  static async start(subject: Subject, { host = 'localhost', port = 5000, http = '', extra = '' } = {}): Promise<RealRegistry> {
+  static async start(subject: Place, { host = 'localhost', port = 5000, http = '', extra = '' } = {}): Promise<RealRegistry> {
     const directory = mkdtempSync(path.join(tmpdir(), 'registry-'));
     const registry = new RealRegistry(subject, `${host}:${port}`, directory);
     const config = [
@@ -77,6 +80,13 @@ export class RealRegistry {
 
   async stop(): Promise<void> {
     if (this.#server) await stopServer(this.#server);
+  }
+
+  /** Starts it again with nothing in it. */
+  async empty(): Promise<void> {
+    await this.stop();
+    await rm(path.join(this.directory, 'data'), { recursive: true, force: true });
+    await this.serve();
   }
 
   async end(): Promise<void> {
@@ -121,7 +131,7 @@ export function makeCertificate(directory: string, name: string, [subject, alter
 }
 
 /** skopeo inside the engine's namespaces. */
-export function skopeo(subject: Subject, ...args: readonly string[]): Promise<Result> {
+export function skopeo(subject: Place, ...args: readonly string[]): Promise<Result> {
   return run(subject.engine.namespaces.enter(['skopeo', '--insecure-policy', ...args]), { env: subject.environment });
 }
 
