@@ -3,7 +3,7 @@
  * It may be killed at any time; the next one finds the containers again (engine/reconcile.ts).
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, closeSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createApiServer } from './api/server.ts';
 import { readAsset } from './assets.ts';
@@ -50,8 +50,9 @@ import { portHost } from './network/port-host.ts';
 import { PortAllocator } from './network/ports.ts';
 import { createLauncher } from './runtime/launcher.ts';
 import { existsInRoot, readFileInRoot } from './storage/lookup.ts';
-import { createOverlayDriver } from './storage/overlay2.ts';
+import { createStorageDriver } from './storage/drivers.ts';
 import type { Digest } from './storage/driver.ts';
+import { directorySize } from './storage/tree-size.ts';
 import { BuildCacheStore } from './store/build-cache.ts';
 import { ContainerStore } from './store/containers.ts';
 import { type Database, openDatabase } from './store/database.ts';
@@ -118,6 +119,7 @@ function createSettings(options: DaemonOptions): EngineSettings {
     hostGateways: options.hostGateways,
     registries: registrySettings(options),
     debug: options.debug,
+    storageDriver: options.storageDriver,
   };
 }
 
@@ -178,7 +180,7 @@ function placeInit({ initBinary }: EngineSettings): void {
 }
 
 function createContext(settings: EngineSettings, database: Database, networks: Networks, logger: Logger): EngineContext {
-  const storage = createOverlayDriver({ dataRoot: settings.dataRoot, database });
+  const storage = createStorageDriver({ dataRoot: settings.dataRoot, name: settings.storageDriver }, database);
   const registry = new ContainerRegistry(new ContainerStore(database), logger);
   const events = new EventBus();
   const buildCache = new BuildCacheStore(database);
@@ -252,27 +254,4 @@ function ended(): Promise<void> {
     process.once('SIGTERM', () => resolvePromise());
     process.once('SIGINT', () => resolvePromise());
   });
-}
-
-/** Bytes of what is below a directory, directories left out, as Docker counts; what vanishes meanwhile does not count. */
-function directorySize(path: string): number {
-  let total = 0;
-  for (const name of list(path)) {
-    const child = join(path, name);
-    try {
-      const stat = lstatSync(child);
-      total += stat.isDirectory() ? directorySize(child) : stat.size;
-    } catch {
-      // removed between the listing and the look
-    }
-  }
-  return total;
-}
-
-function list(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
 }

@@ -11,7 +11,6 @@ import type { Logger } from '../engine/logger.ts';
 import { parseQuery } from './query.ts';
 import { cleanPath, parseTarget, Router } from './router.ts';
 import { buildRoutes } from './routes/build.ts';
-import { buildkitRoutes } from './routes/buildkit.ts';
 import { containerArchiveRoutes } from './routes/container-archive.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
@@ -58,7 +57,6 @@ export function createApiServer({ engine, logger, version, onRequest }: ApiServe
     ...imageRoutes(engine),
     ...imageArchiveRoutes(engine, logger),
     ...buildRoutes(engine, logger),
-    ...buildkitRoutes(engine, logger),
     ...registryRoutes(engine),
     ...volumeRoutes(engine),
     ...networkRoutes(engine),

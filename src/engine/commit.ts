@@ -7,7 +7,7 @@ import type { ContainerConfig } from './docker-types.ts';
 import type { CommitRequest } from './engine.ts';
 import { conflict, isClass } from '../errors.ts';
 import { containerId } from './files/id-map.ts';
-import { remapOf } from './files/root-view.ts';
+import { remapOnDisk } from './root-mounts.ts';
 import { wholeConfig } from './image-inspect.ts';
 import { mergeImageConfig } from './spec/process.ts';
 import { pauseContainer, unpauseContainer } from './stop.ts';
@@ -50,9 +50,9 @@ function configOf({ record }: Container, { config, changes }: CommitRequest): Re
   return wholeConfig(mergeImageConfig(changed, record.config));
 }
 
-/** Undefined when ids inside are those outside. */
+/** Undefined when ids inside are those on disk. */
 export function ownerInside(context: EngineContext, container: Container): PackOptions['owner'] {
-  const remap = remapOf(context, container);
+  const remap = remapOnDisk(context, container);
   if (remap === null) return undefined;
   const { uidMappings, gidMappings } = remap;
   return ({ uid, gid }) => ({ uid: containerId(uidMappings, uid), gid: containerId(gidMappings, gid) });

@@ -71,8 +71,19 @@ export class ContainerRegistry {
     return matches[0];
   }
 
+  /** Gives a name to a container that is being made. Throws Docker's conflict when another one has it. */
+  reserve(name: string, id: string): void {
+    this.checkNameFree(name);
+    this.#idByName.set(name, id);
+  }
+
+  /** The container was not made after all. */
+  releaseName(name: string, id: string): void {
+    if (this.#idByName.get(name) === id) this.#idByName.delete(name);
+  }
+
+  /** Its name has been reserved. */
   add(record: ContainerRecord): Container {
-    this.checkNameFree(record.name);
     const container = new Container(record);
     this.#store.put(record.id, record.name, JSON.stringify(record));
     this.#index(container);

@@ -139,7 +139,7 @@ export function createContainerService(context: EngineContext): ContainerService
     },
 
     stats: (ref, request) => containerStats(context, registry.get(ref), request),
-    prune: async (filters) => pruneContainers(context, filters, (container) => sizes(context, container).SizeRw),
+    prune: async (filters) => pruneContainers(context, filters, async (container) => (await sizes(context, container)).SizeRw),
     execCreate: async (ref, config) => ({ Id: createExec(context, registry.get(ref), config).id }),
     execStart: async (id, options) => startExec(context, findExec(context, id), options),
     execResize: async (id, rows, columns) => resizeExec(findExec(context, id), rows, columns),

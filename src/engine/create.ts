@@ -38,9 +38,9 @@ export interface RootOfContainer {
 const emptyRoot: RootOfContainer = { imageId: '', topLayer: null, config: undefined };
 
 /** The same on a root that is no image's, such as that of a step of a build. */
-export function createOn(
+export async function createOn(
   context: EngineContext, name: string | undefined, request: CreateRequest, root: RootOfContainer, extra: Pick<ContainerRecord, 'ofBuild'> = {},
-): { Id: string; Warnings: string[] } {
+): Promise<{ Id: string; Warnings: string[] }> {
   const { HostConfig: requestedHost, NetworkingConfig: _networks, ...requestedConfig } = request;
   const hostConfig = adaptHostConfig(requestedHost ?? {}, context.host);
   const Warnings = validateCreate(requestedConfig, hostConfig, context.host);
@@ -61,22 +61,27 @@ export function createOn(
     networks, endpoints: [], ports: [], ...(links.length === 0 ? {} : { links }),
     restartCount: 0, manuallyStopped: false, state: created, ...extra,
   };
-  register(context, record);
+  await register(context, record);
   return { Id: id, Warnings };
 }
 
-/** Directories first: a full disk shows here, and then nothing stays behind. */
-function register(context: EngineContext, record: ContainerRecord): void {
+/** Directories first: a full disk shows here, and then nothing stays behind. The name is the container's meanwhile. */
+async function register(context: EngineContext, record: ContainerRecord): Promise<void> {
   const { directory } = containerPaths(context.settings.dataRoot, record.id);
+  context.registry.reserve(record.name, record.id);
+  const release = record.topLayer === null ? undefined : context.images.hold(record.topLayer);
   try {
     mkdirSync(directory, { mode: 0o710 });
-    context.storage.createRoot(record.id, record.topLayer, rootOwner(context, record.hostConfig));
+    await context.storage.createRoot(record.id, record.topLayer, { owner: rootOwner(context, record.hostConfig) });
     const container = context.registry.add(record);
     context.events.publish('container', 'create', record.id, container.eventAttributes());
   } catch (error) {
+    context.registry.releaseName(record.name, record.id);
     rmSync(directory, { recursive: true, force: true });
     void context.storage.removeRoot(record.id).catch(() => undefined); // the error that matters is the first one
     throw error;
+  } finally {
+    release?.();
   }
 }
 

@@ -28,6 +28,8 @@ export interface DaemonOptions {
   readonly registryMirrors: readonly string[];
   /** Directory of certificates and hosts.toml files, by registry. */
   readonly registryCertificates: string;
+  /** How containers' roots are made; empty: chosen by what is there. */
+  readonly storageDriver: string;
   /** `max-size`, `max-file`. */
   readonly logOptions: Readonly<Record<string, string>>;
 }

@@ -6,13 +6,13 @@ import { listImages } from './image-list.ts';
 import { layerChain } from './layer-chain.ts';
 import { listContainers } from './list.ts';
 
-export function diskUsage(context: EngineContext, kinds: ReadonlySet<UsageKind>): DiskUsage {
+export async function diskUsage(context: EngineContext, kinds: ReadonlySet<UsageKind>): Promise<DiskUsage> {
   const images = { all: false, filters: {}, sharedSize: true, containerCount: true };
   const containers = { all: true, limit: 0, size: true, filters: {} };
   return {
     LayersSize: kinds.has('image') ? layersSize(context) : 0,
     Images: kinds.has('image') ? listImages(context, images) : null,
-    Containers: kinds.has('container') ? listContainers(context, containers) : null,
+    Containers: kinds.has('container') ? await listContainers(context, containers) : null,
     Volumes: kinds.has('volume') ? volumes(context) : null,
     BuildCache: kinds.has('build-cache') ? buildUsage(context.buildCache) : null,
   };

@@ -33,7 +33,7 @@ export function inspectImage(context: EngineContext, image: Image): object {
 
 function graphDriverData({ storage }: EngineContext, { topLayer }: Image): object | null {
   const [top, ...lower] = layerChain(storage, topLayer);
-  if (!top) return null;
+  if (!top || storage.name === 'btrfs' || storage.name === 'vfs') return null;
   const beside = (name: string) => top.path.replace(/[^/]*$/, name);
   return {
     ...(lower.length > 0 ? { LowerDir: lower.map(({ path }) => path).join(':') } : {}),

@@ -2,12 +2,13 @@
 import type { Container } from './container.ts';
 import { dockerState } from './container-state.ts';
 import type { EngineContext } from './context.ts';
+import { writtenSize } from '../storage/tree-size.ts';
 import { shownHealth } from './health/health.ts';
 import { networkSettings } from './networks/shown.ts';
 import { shownLinks } from './links.ts';
 import { containerPaths } from './paths.ts';
 
-export function inspectContainer(context: EngineContext, container: Container, withSize: boolean): object {
+export async function inspectContainer(context: EngineContext, container: Container, withSize: boolean): Promise<object> {
   const { record } = container;
   const root = context.storage.root(record.id, record.topLayer);
   const [path = '', ...args] = record.argv;
@@ -32,14 +33,11 @@ export function inspectContainer(context: EngineContext, container: Container, w
     GraphDriver: {
       Data: {
         ID: record.id,
-        LowerDir: root.lowerDirs.join(':'),
-        MergedDir: root.mergedDir,
-        UpperDir: root.upperDir,
-        WorkDir: root.workDir,
+        ...(root.kind === 'overlay' ? { LowerDir: root.lowerDirs.join(':'), MergedDir: root.mergedDir, UpperDir: root.upperDir, WorkDir: root.workDir } : {}),
       },
       Name: context.storage.name,
     },
-    ...(withSize ? sizes(context, container) : {}),
+    ...(withSize ? await sizes(context, container) : {}),
     Mounts: shownMounts(container),
     Config: record.config,
     NetworkSettings: networkSettings(context, container),
@@ -61,9 +59,9 @@ export function shownMounts(container: Container): object[] {
 }
 
 /** Bytes written by the container, and in all (with its image). */
-export function sizes(context: EngineContext, container: Container): { SizeRw: number; SizeRootFs: number } {
+export async function sizes(context: EngineContext, container: Container): Promise<{ SizeRw: number; SizeRootFs: number }> {
   const root = context.storage.root(container.id, container.record.topLayer);
-  const written = context.directorySize(root.upperDir);
+  const written = await writtenSize(root);
   const image = container.record.imageId === '' ? 0 : imageSize(context, container.record.imageId);
   return { SizeRw: written, SizeRootFs: written + image };
 }

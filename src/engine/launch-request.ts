@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { conflict, invalidParameter, isClass, systemError } from '../errors.ts';
 import type { CgroupLayout } from '../linux/cgroup/layout.ts';
-import { compileContainer, compileExec, type NetworkOperations, type RootSource } from '../runtime/compile.ts';
+import { compileContainer, compileExec, type NetworkOperations, rootPath, type RootSource } from '../runtime/compile.ts';
 import { cgroupRefusal } from '../runtime/launch-error.ts';
 import type { Operation, Plan } from '../runtime/plan/operations.ts';
 import type { ExecRequest, LaunchRequest, LogTarget } from '../runtime/shim.ts';
@@ -20,6 +20,7 @@ import { networkOperations } from './networks/endpoints.ts';
 import { containerPaths } from './paths.ts';
 import { buildExecProcess } from './spec/build-exec.ts';
 import { buildOciConfig, type BuiltSpec } from './spec/build.ts';
+import { remapOf } from './root-mounts.ts';
 import { parseMode } from './spec/modes.ts';
 import type { JoinedProcesses } from './spec/namespaces.ts';
 import type { UserFiles } from './spec/user.ts';
@@ -27,6 +28,7 @@ import type { UserFiles } from './spec/user.ts';
 /** The specification of a container's current or next run, with its cgroups. */
 export interface LaunchSpec extends BuiltSpec {
   readonly root: RootDescription;
+  readonly source: RootSource;
   readonly cgroup: CgroupLayout;
   readonly network: NetworkOperations | undefined;
 }
@@ -65,7 +67,7 @@ export function currentRelease(context: EngineContext, container: Container): Pl
 
 const compile = ({ host }: EngineContext, id: string, spec: LaunchSpec): Plan => compileContainer({
   ...(spec.network === undefined ? {} : { network: spec.network }),
-  id, hasKcore: host.kcore, config: spec.config, root: rootSource(spec.root), cgroup: spec.cgroup, seccompProgram: spec.seccompProgram, hostMounts: spec.hostMounts,
+  id, hasKcore: host.kcore, config: spec.config, root: spec.source, cgroup: spec.cgroup, seccompProgram: spec.seccompProgram, hostMounts: spec.hostMounts,
 });
 
 export function buildExecRequest(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart): ExecRequest {
@@ -101,13 +103,14 @@ function buildSpec(context: EngineContext, container: Container): LaunchSpec {
   const { record } = container;
   const { settings } = context;
   const root = context.storage.root(record.id, record.topLayer);
+  const source = rootSource(root, { remapped: remapOf(context, container) !== null });
   const built = buildOciConfig({
     id: record.id, config: withLinkEnvironment(context, container), hostConfig: record.hostConfig, argv: record.argv, mounts: record.mounts,
-    rootPath: root.mergedDir, networkFiles: networkFiles(context, container), userFiles: userFiles(context, root),
+    rootPath: rootPath(source), networkFiles: networkFiles(context, container), userFiles: userFiles(context, root),
     joined: joinedProcesses(context, container), shmPath: shmPath(context, container), cgroupParent: settings.cgroupParent,
     initBinary: settings.initBinary, remap: settings.usernsRemap, devices: context.devices, host: context.host,
   });
-  return { ...built, root, cgroup: layoutOf(context, built), network: networkOperations(context, container) };
+  return { ...built, root, source, cgroup: layoutOf(context, built), network: networkOperations(context, container) };
 }
 
 function layoutOf({ cgroups }: EngineContext, { config: { linux } }: BuiltSpec): CgroupLayout {
@@ -121,7 +124,17 @@ function layoutOf({ cgroups }: EngineContext, { config: { linux } }: BuiltSpec):
 /** Whatever the kernel's defaults are: a writable layer must be a plain difference, readable without its mount. */
 const overlayOptions = ['index=off', 'redirect_dir=off', 'metacopy=off'];
 
-export const rootSource = (root: RootDescription): Extract<RootSource, { kind: 'overlay' }> => ({ kind: 'overlay', ...root, options: overlayOptions });
+interface RootUse {
+  /** By a container with a user namespace of its own. */
+  readonly remapped: boolean;
+  /** Nothing is to be written, which is cheaper for an overlay. */
+  readonly readOnly?: boolean;
+}
+
+export function rootSource(root: RootDescription, { remapped, readOnly = false }: RootUse): RootSource {
+  if (root.kind === 'tree') return remapped ? { kind: 'directory', path: root.shiftedDir, idmapped: root.path } : { kind: 'directory', path: root.path };
+  return root.mountedBy === 'driver' ? { kind: 'directory', path: root.mergedDir, mounted: true } : { ...root, options: overlayOptions, readOnly };
+}
 
 /** Of images, by the layer below the container's own: layers never change. */
 const imageUserFiles = new Map<string, UserFiles>();
@@ -129,7 +142,7 @@ const imageUserFilesLimit = 100;
 
 /** A container that has no /etc of its own sees its image's, which needs no second look. */
 export function userFiles(context: EngineContext, root: RootDescription): UserFiles {
-  if (existsSync(join(root.upperDir, 'etc'))) return readUserFiles(context, root);
+  if (root.kind === 'tree' || existsSync(join(root.upperDir, 'etc'))) return readUserFiles(context, root);
   const image = root.lowerDirs[0] ?? '';
   const known = imageUserFiles.get(image);
   if (known) return known;

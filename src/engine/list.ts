@@ -26,7 +26,7 @@ const healthStatuses = ['none', 'starting', 'healthy', 'unhealthy'];
 const statuses = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 
 /** Newest first. */
-export function listContainers(context: EngineContext, request: ListRequest): object[] {
+export async function listContainers(context: EngineContext, request: ListRequest): Promise<object[]> {
   const { filters } = request;
   checkFilters(filters);
   const sorted = context.registry.all().sort((a, b) => (a.record.created < b.record.created ? 1 : -1));
@@ -46,8 +46,8 @@ export function listContainers(context: EngineContext, request: ListRequest): ob
       && (published === undefined || container.record.ports.some(({ hostPort, protocol }) => published.has(`${hostPort}/${protocol}`)));
   });
   const links = linkNames(context);
-  return (request.limit > 0 ? chosen.slice(0, request.limit) : chosen)
-    .map((container) => summary(context, container, request.size, { idOfImage, links: links.get(container.id) ?? [] }));
+  const shown = request.limit > 0 ? chosen.slice(0, request.limit) : chosen;
+  return Promise.all(shown.map((container) => summary(context, container, request.size, { idOfImage, links: links.get(container.id) ?? [] })));
 }
 
 type ImageLookup = (name: string) => string | undefined;
@@ -136,7 +136,7 @@ interface Shared {
   readonly links: readonly string[];
 }
 
-function summary(context: EngineContext, container: Container, withSize: boolean, { idOfImage, links }: Shared): object {
+async function summary(context: EngineContext, container: Container, withSize: boolean, { idOfImage, links }: Shared): Promise<object> {
   const { record } = container;
   return {
     Id: record.id,
@@ -146,7 +146,7 @@ function summary(context: EngineContext, container: Container, withSize: boolean
     Command: commandText(record.argv),
     Created: Math.floor(Date.parse(record.created) / 1000),
     Ports: listedPorts(context, container),
-    ...(withSize ? shownSizes(context, container) : {}),
+    ...(withSize ? await shownSizes(context, container) : {}),
     Labels: record.config.Labels ?? {},
     State: statusOf(container),
     Status: statusText(container),
@@ -157,8 +157,8 @@ function summary(context: EngineContext, container: Container, withSize: boolean
 }
 
 /** Zero is left out. */
-function shownSizes(context: EngineContext, container: Container): object {
-  return Object.fromEntries(Object.entries(sizes(context, container)).filter(([, size]) => size !== 0));
+async function shownSizes(context: EngineContext, container: Container): Promise<object> {
+  return Object.fromEntries(Object.entries(await sizes(context, container)).filter(([, size]) => size !== 0));
 }
 
 function shownHostConfig({ NetworkMode, Annotations }: HostConfig): object {

@@ -8,7 +8,7 @@ import { removeContainer } from './remove.ts';
 import { parseGoDuration } from './spec/go-duration.ts';
 import { nowNanoseconds, parseBound, parseTime } from './timestamps.ts';
 
-export async function pruneContainers(context: EngineContext, filters: Filters, sizeOf: (container: Container) => number) {
+export async function pruneContainers(context: EngineContext, filters: Filters, sizeOf: (container: Container) => Promise<number>) {
   if ((filters['until']?.length ?? 0) > 1) throw invalidParameter('more than one until filter specified');
   const until = untilBound(filters['until']?.[0]);
   const deleted: string[] = [];
@@ -18,7 +18,7 @@ export async function pruneContainers(context: EngineContext, filters: Filters, 
     const idle = record.state.status === 'exited' || record.state.status === 'created' || record.state.status === 'dead';
     if (!idle || container.removing || !labelsMatch(record.config.Labels ?? {}, filters)) continue;
     if (until !== undefined && (parseTime(record.created) ?? 0n) >= until) continue;
-    const size = sizeOf(container);
+    const size = await sizeOf(container);
     await removeContainer(context, container, { force: false, volumes: false });
     reclaimed += size;
     deleted.push(record.id);

@@ -31,4 +31,6 @@ export interface EngineSettings {
   readonly hostGateways: readonly string[];
   readonly registries: RegistrySettings;
   readonly debug: boolean;
+  /** Empty: chosen by what is there. */
+  readonly storageDriver: string;
 }

@@ -22,6 +22,7 @@ import { expectPublished, expectUnpublished, portFailure } from './networks/port
 import { containerPaths } from './paths.ts';
 import { volumeFailure } from '../volumes/volume-mounts.ts';
 import { removeContainer } from './remove.ts';
+import { mountByDriver } from './root-mounts.ts';
 
 /** Docker's exit code of a container whose start failed for a reason that is neither 126 nor 127. */
 const exitUnknown = 128;
@@ -89,6 +90,8 @@ async function launch(
   writeNetworkFiles(context, container);
   const claim = await context.volumeMounts.claim(container.id, volumesOf(context, container));
   try {
+    const mounting = mountByDriver(context, container);
+    if (mounting) await mounting;
     const request = buildLaunchRequest(context, container, claim.operations);
     container.hasNameService = needsNameService(context, container);
     const specified = performance.now();
@@ -97,6 +100,7 @@ async function launch(
     return { ...launched, specified };
   } catch (error) {
     claim.settle(false);
+    context.storage.unmountRoot?.(container.id);
     throw volumeFailure(error) ?? error;
   }
 }

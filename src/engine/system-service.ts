@@ -1,6 +1,6 @@
 /** `GET /version`, `GET /info`, `GET /events`. */
 import { createHash } from 'node:crypto';
-import { readFileSync, statfsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { RegistrySettings } from '../images/registry/endpoints.ts';
 import { hostFacts } from '../linux/host.ts';
 import type { EngineContext } from './context.ts';
@@ -57,7 +57,7 @@ function info(context: EngineContext): object {
     ContainersStopped: containers.filter((container) => !isAlive(container.state)).length,
     Images: context.images.list().length,
     Driver: context.storage.name,
-    DriverStatus: [['Backing Filesystem', fileSystemName(settings.dataRoot)], ['Supports d_type', 'true'], ['Using metacopy', 'false'], ['Native Overlay Diff', 'true'], ['userxattr', 'false']],
+    DriverStatus: context.storage.status(),
     Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'macvlan', 'null'], Authorization: null, Log: ['json-file', 'none'] },
     ...limitSupport(context.host.cgroup),
     Debug: settings.debug,
@@ -113,15 +113,6 @@ function machineId(): string {
   } catch {
     return '';
   }
-}
-
-/** statfs(2) magic numbers of the file systems people keep containers on (linux/magic.h). */
-const fileSystems: Readonly<Record<number, string>> = {
-  0xef53: 'extfs', 0x58465342: 'xfs', 0x9123683e: 'btrfs', 0x01021994: 'tmpfs', 0x794c7630: 'overlayfs', 0x2fc12fc1: 'zfs',
-};
-
-function fileSystemName(path: string): string {
-  return fileSystems[statfsSync(path).type] ?? '<unknown>';
 }
 
 /** Docker's registry.ServiceConfig. */

@@ -1,5 +1,5 @@
 /** What the daemon cannot do without, checked before it starts: each thing missing is one sentence with a way out. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { unavailable } from '../errors.ts';
 import { effectiveMask, capabilityMask } from './capabilities.ts';
@@ -11,10 +11,6 @@ export interface PrerequisiteFacts {
   readonly capabilities: bigint;
   /** `uname -r` */
   readonly kernelRelease: string;
-  /** /proc/filesystems */
-  readonly fileSystems: string;
-  /** The overlay file system is a module, which the kernel loads with the first mount. */
-  readonly overlayModule: boolean;
   readonly cgroups: 'v1' | 'v2' | 'none';
   /** /proc/self/status has a `Seccomp:` line when the kernel can filter system calls. */
   readonly status: string;
@@ -28,8 +24,6 @@ export function gatherPrerequisites(): PrerequisiteFacts {
   return {
     capabilities: effectiveMask(status),
     kernelRelease: release(),
-    fileSystems: readFileSync('/proc/filesystems', 'latin1'),
-    overlayModule: existsSync(`/lib/modules/${release()}/kernel/fs/overlayfs`),
     cgroups: detectCgroups().kind,
     status,
   };
@@ -45,9 +39,6 @@ export function missingPrerequisites(facts: PrerequisiteFacts): string[] {
     missing.push(
       `The kernel is ${facts.kernelRelease} and Caisson needs ${oldestKernel.join('.')} or newer, for mounts by descriptor: upgrade the kernel.`,
     );
-  }
-  if (!facts.overlayModule && !/^(nodev)?\s*overlay$/m.test(facts.fileSystems)) {
-    missing.push('The kernel has no overlay file system, of which containers\' roots are made: load it with `modprobe overlay`.');
   }
   if (facts.cgroups === 'none') {
     missing.push('No cgroup hierarchy is mounted, with which containers are limited: mount it with `mount -t cgroup2 none /sys/fs/cgroup`.');

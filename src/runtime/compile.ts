@@ -25,7 +25,7 @@ import type { OciNamespaceType } from './oci.ts';
 import type { Operation, Plan } from './plan/operations.ts';
 
 export type { CompileExecInput, CompileInput, HostMount, NetworkOperations } from './compile/input.ts';
-export type { RootSource } from './compile/root.ts';
+export { rootPath, type RootSource } from './compile/root.ts';
 
 /**
  * The whole launch of a container. Throws invalid-parameter for a configuration that names something the kernel does

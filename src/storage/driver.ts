@@ -1,9 +1,11 @@
 /**
- * The storage driver interface: layers in, root file systems out. Implementations: `overlay2.ts`; others follow.
+ * The storage driver interface: layers in, root file systems out. Implementations: `overlay2.ts`, `fuse-overlayfs.ts`, `btrfs.ts`,
+ * `vfs.ts`; `drivers.ts` chooses one.
  *
  * A *layer* is an immutable directory tree, the difference to its parent, found by its chain id (OCI image-spec,
- * config.md "Layer ChainID"). A *root* is what one container writes into: an upper directory over a chain of layers.
- * The driver never mounts a container's root for a launch: it describes the mount, and the plan carries it out.
+ * config.md "Layer ChainID"). All drivers keep layers alike (`layer-store.ts`), so that what reads them, from `docker save` to a
+ * build's `COPY --from`, is the same code, and images stay when the driver changes. A *root* is what one container writes into;
+ * roots are where drivers differ.
  */
 
 import type { PackOptions } from './pack.ts';
@@ -21,9 +23,15 @@ export interface LayerInfo {
   readonly path: string;
 }
 
-/** What a root is made of; everything a plan needs to mount it, and what `inspect` shows as GraphDriver.Data. */
-export interface RootDescription {
-  /** Top layer first, the shared init layer last (lowest). Absolute paths. */
+/** What a root is made of; everything a plan needs to mount it. Paths are absolute. */
+export type RootDescription = OverlayRoot | TreeRoot;
+
+/** The layers below a directory with what the container has changed, shown as one tree at `mergedDir` while it is mounted. */
+export interface OverlayRoot {
+  readonly kind: 'overlay';
+  /** Not by a plan: `StorageDriver.mountRoot` is called before it. A plan unmounts it at the end all the same. */
+  readonly mountedBy?: 'driver';
+  /** Top layer first, the shared init layer last (lowest). */
   readonly lowerDirs: readonly string[];
   readonly upperDir: string;
   readonly workDir: string;
@@ -32,8 +40,43 @@ export interface RootDescription {
   readonly cwd: string;
 }
 
+/** A tree of the container's own: a copy or snapshot of what its layers show. */
+export interface TreeRoot {
+  readonly kind: 'tree';
+  readonly path: string;
+  /** Where it is mounted with the ids of a container that has a user namespace; a plan makes it. */
+  readonly shiftedDir: string;
+  /** What it began as, to compare with: top layer first, the shared init layer last. */
+  readonly lowerDirs: readonly string[];
+}
+
+export const driverNames = ['overlay2', 'fuse-overlayfs', 'btrfs', 'vfs'] as const;
+export type DriverName = (typeof driverNames)[number];
+
+/** A range of ids of a user namespace (OCI runtime-spec, config-linux.md). */
+interface IdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
+}
+
+/** The user namespace that a root is mounted for; empty: none of its own. */
+export interface RootMappings {
+  readonly uid: readonly IdMapping[];
+  readonly gid: readonly IdMapping[];
+}
+
+export interface RootOptions {
+  /** The host's uid and gid of the container's root user (0 without a user namespace). */
+  readonly owner: { readonly uid: number; readonly gid: number };
+}
+
 export interface StorageDriver {
-  readonly name: string;
+  readonly name: DriverName;
+  /** `docker info` shows it as DriverStatus. */
+  status(): readonly (readonly [string, string])[] | null;
+  /** Whose ids files in the root of a container with a user namespace have: on disk, and in a view of it from the host's side. */
+  readonly ids: { readonly onDisk: 'host' | 'container'; readonly inView: 'host' | 'container' };
   /** The layer with this chain id, if present. */
   layer(chainId: Digest): LayerInfo | undefined;
   layers(): LayerInfo[];
@@ -57,12 +100,13 @@ export interface StorageDriver {
    * be in use. `owner` gives the ids inside the container of those on the host; default: the same.
    */
   commitRoot(id: string, topLayer: Digest | null, owner?: PackOptions['owner']): Promise<LayerInfo | undefined>;
-  /**
-   * Makes the directories of a container's root: synchronous and cheap, it is on the path of every `create`.
-   * `owner` is the host's uid and gid of the container's root user (0 without a user namespace).
-   */
-  createRoot(id: string, topLayer: Digest | null, owner: { uid: number; gid: number }): RootDescription;
+  /** Makes a container's root, on the path of every `create`. A failed one leaves nothing. */
+  createRoot(id: string, topLayer: Digest | null, options: RootOptions): Promise<void>;
   root(id: string, topLayer: Digest | null): RootDescription;
+  /** Mounts a root, to be used by one launch or view at a time. Only where `mountedBy` says so. */
+  mountRoot?(id: string, topLayer: Digest | null, mappings: RootMappings): Promise<void>;
+  /** Undoes that when nothing was launched. Not mounted is right. */
+  unmountRoot?(id: string): void;
   /** The ids of all roots on disk, for what a crash may have left. */
   roots(): readonly string[];
   /** Removes a root with everything in it. A missing one is right. */

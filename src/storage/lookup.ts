@@ -9,6 +9,7 @@ import { lgetxattr, openat2, resolveFlag } from '../linux/ffi/files.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
 import type { RootDescription } from './driver.ts';
 import { pathBytes } from './paths.ts';
+import { shownDirectories } from './roots.ts';
 import { toByteString } from './tar/entry.ts';
 import { opaqueXattr } from './whiteouts.ts';
 
@@ -39,7 +40,7 @@ export interface Found {
  * invalid-parameter for a file larger than 1 MiB or a loop of symlinks.
  */
 export function readFileInRoot(root: RootDescription, path: string): Uint8Array | undefined {
-  const found = lookUp([root.upperDir, ...root.lowerDirs], toByteString(path));
+  const found = lookUp(shownDirectories(root), toByteString(path));
   return found?.stat.isFile() ? readPlace(found.place, path) : undefined;
 }
 
@@ -61,7 +62,7 @@ export function readPlace(place: Place, shown: string): Uint8Array {
 
 /** True when there is something at a path, links followed. */
 export function existsInRoot(root: RootDescription, path: string): boolean {
-  return lookUp([root.upperDir, ...root.lowerDirs], toByteString(path)) !== undefined;
+  return lookUp(shownDirectories(root), toByteString(path)) !== undefined;
 }
 
 /**
@@ -86,7 +87,7 @@ export function lookUp(layers: readonly string[], path: string): Found | undefin
     if (found.stat.isSymbolicLink()) {
       if (++links > maxSymlinks)
         throw invalidParameter(`too many levels of symbolic links in the image: ${path}`, { object: path });
-      const target = readlinkSync(absolute(found.place), 'buffer').toString('latin1');
+      const target = readlinkSync(absolutePath(found.place), 'buffer').toString('latin1');
       if (target.startsWith('/')) trail = [root];
       rest = [...target.split('/'), ...rest];
     } else {
@@ -161,13 +162,14 @@ export function openPlace({ layer, path }: Place): number {
   }
 }
 
-const absolute = ({ layer, path }: Place) => Buffer.from(layer + path, 'latin1');
+/** Where a place is on the host. */
+export const absolutePath = ({ layer, path }: Place) => Buffer.from(layer + path, 'latin1');
 
-const isOpaque = (place: Place): boolean => lgetxattr(absolute(place), opaqueXattr)?.[0] === 0x79;
+const isOpaque = (place: Place): boolean => lgetxattr(absolutePath(place), opaqueXattr)?.[0] === 0x79;
 
 function lstat(place: Place): Stats | undefined {
   try {
-    return lstatSync(absolute(place), { throwIfNoEntry: false });
+    return lstatSync(absolutePath(place), { throwIfNoEntry: false });
   } catch (error) {
     // A symlink in an image may hold any name.
     if (error instanceof Error && 'code' in error && error.code === 'ENAMETOOLONG') return undefined;

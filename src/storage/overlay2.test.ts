@@ -215,8 +215,8 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
 
   test('a root: directories, the shared init layer lowest, removal of whatever is in it', async () => {
     const layer = await unpack(tarOf({ name: 'x', content: 'x' }));
-    const made = storage.createRoot('c1', layer.chainId, { uid: 1000, gid: 1001 });
-    expect(made).toEqual(storage.root('c1', layer.chainId));
+    await storage.createRoot('c1', layer.chainId, { owner: { uid: 1000, gid: 1001 } });
+    const made = storage.root('c1', layer.chainId);
     expect(made.lowerDirs).toEqual([layer.path, `${dataRoot}/layers/init/diff`]);
     expect(lstatSync(made.upperDir)).toMatchObject({ uid: 1000, gid: 1001 });
     expect(readdirSync(made.lowerDirs.at(-1)!).sort()).toEqual(['.dockerenv', 'dev', 'etc', 'proc', 'sys']);
@@ -262,7 +262,8 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
       ),
       lower.chainId,
     );
-    const made = storage.createRoot('look', upper.chainId, { uid: 0, gid: 0 });
+    await storage.createRoot('look', upper.chainId, { owner: { uid: 0, gid: 0 } });
+    const made = storage.root('look', upper.chainId);
     mkdirSync(join(made.upperDir, 'etc'));
     writeFileSync(join(made.upperDir, 'etc/own'), 'own');
     const read = (path: string) => {

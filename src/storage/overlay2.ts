@@ -1,198 +1,51 @@
 /**
- * The overlayfs storage driver. On disk, below the data root:
+ * The overlayfs storage driver: a container's root is an upper directory over its layers, mounted by its plan.
  *
- *     layers/init/diff          the shared init layer
- *     layers/<n>/diff           a layer's own files; n is small, so that 128 of them fit into one page of mount options
- *     layers/<n>/tar-record     with diff, gives the layer's archive back (tar-record.ts)
- *     layers/<n>/replaced/      files that the archive has, and a later entry of it replaced
- *     layers/tmp-…              being unpacked or removed; swept at start
  *     overlay/<id>/{diff,work,merged}   a container's root
  */
-import { randomUUID } from 'node:crypto';
-import { chownSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { invalidParameter, notFound, systemError } from '../errors.ts';
 import type { Database } from '../store/database.ts';
-import { chainIdOf, DiffIdMismatch } from './digest.ts';
-import type { Digest, LayerInfo, RootDescription, StorageDriver } from './driver.ts';
-import { makeInitLayer } from './init-layer.ts';
-import { layerParts } from './layer-parts.ts';
-import { type LayerRecord, LayerTable } from './layer-table.ts';
-import { packDirectory, type PackOptions } from './pack.ts';
-import { discardTree, removeTree } from './remove.ts';
-import { makeSpread } from './spread.ts';
-import { replayedSize, replayTar } from './tar-record.ts';
-import { unpackLayer } from './unpack.ts';
+import type { Digest, LayerInfo, OverlayRoot, RootOptions, StorageDriver } from './driver.ts';
+import { LayerStore } from './layer-store.ts';
+import { OverlayDirectories } from './overlay-directories.ts';
+import type { PackOptions } from './pack.ts';
+import { fileSystemName } from './file-systems.ts';
 
-/** Docker's limit; overlayfs itself takes 500. */
-const maxDepth = 125;
-
-export class Overlay2Driver implements StorageDriver {
+export class Overlay2Driver extends LayerStore implements StorageDriver {
   readonly name = 'overlay2';
-  readonly #layers: string;
-  readonly #roots: string;
-  readonly #table: LayerTable;
+  readonly ids = { onDisk: 'host', inView: 'host' } as const;
+  readonly #dataRoot: string;
+  readonly #directories: OverlayDirectories;
 
-  /** Prepares the directories below `dataRoot`. */
   constructor(dataRoot: string, db: Database) {
-    this.#layers = `${dataRoot}/layers`;
-    this.#roots = `${dataRoot}/overlay`;
-    makeSpread(this.#layers, 0o710);
-    makeSpread(this.#roots, 0o710);
-    makeInitLayer(`${this.#layers}/init/diff`);
-    this.#table = new LayerTable(db);
-    this.#setOrphansAside();
+    super(dataRoot, db);
+    this.#dataRoot = dataRoot;
+    this.#directories = new OverlayDirectories(`${dataRoot}/overlay`);
   }
 
-  /** Removes what an interrupted unpack or removal left behind. */
-  async recover(): Promise<void> {
-    for (const name of readdirSync(this.#layers)) {
-      if (name.startsWith('tmp-')) await removeTree(`${this.#layers}/${name}`);
-    }
+  status() {
+    return [
+      ['Backing Filesystem', fileSystemName(this.#dataRoot)], ['Supports d_type', 'true'], ['Using metacopy', 'false'],
+      ['Native Overlay Diff', 'true'], ['userxattr', 'false'],
+    ] as const;
   }
 
-  /** Ids of the roots that exist, for the engine to compare with its containers. */
   roots(): string[] {
-    return readdirSync(this.#roots);
+    return this.#directories.ids();
   }
 
-  layer(chainId: Digest): LayerInfo | undefined {
-    const record = this.#table.get(chainId);
-    return record && this.#info(record);
+  commitRoot(id: string, topLayer: Digest | null, owner?: PackOptions['owner']): Promise<LayerInfo | undefined> {
+    return this.#directories.commit(this, id, topLayer, owner ? { owner } : {});
   }
 
-  layers(): LayerInfo[] {
-    return [...this.#table.all()].map((record) => this.#info(record));
+  async createRoot(id: string, _topLayer: Digest | null, { owner }: RootOptions): Promise<void> {
+    this.#directories.create(id, owner);
   }
 
-  async unpack(parent: Digest | null, tar: AsyncIterable<Uint8Array>, diffId?: Digest): Promise<LayerInfo> {
-    const existing = diffId && this.layer(chainIdOf(parent, diffId));
-    if (existing) return existing;
-    const chain = this.#chain(parent);
-    if (chain.length >= maxDepth) throw invalidParameter('max depth exceeded', { operation: 'unpack layer' });
-    const temporary = this.#temporary();
-    try {
-      const lowers = chain.map((layer) => this.#parts(layer).diff);
-      const unpacked = await unpackLayer({ directory: temporary, lowers }, tar);
-      if (diffId && unpacked.diffId !== diffId) {
-        throw new DiffIdMismatch(chain.length, diffId, unpacked.diffId);
-      }
-      return this.#adopt(temporary, { ...unpacked, parent, chainId: chainIdOf(parent, unpacked.diffId) });
-    } finally {
-      // Gone already when it was adopted.
-      await removeTree(temporary);
-    }
-  }
-
-  pack(chainId: Digest): AsyncIterable<Uint8Array> {
-    const { record, diff, replaced } = this.#parts(this.#existing(chainId));
-    return replayTar(record, diff, replaced);
-  }
-
-  packedSize(chainId: Digest): number {
-    return replayedSize(this.#parts(this.#existing(chainId)).record);
-  }
-
-  forgetLayers(chainIds: readonly Digest[]): () => Promise<void> {
-    const layers = chainIds.flatMap((chainId) => this.#table.get(chainId) ?? []);
-    // The rows go first: a directory without a row is swept at the next start, a row without a directory would be a
-    // lie.
-    const forget = this.#table.delete(layers.map(({ chainId }) => chainId));
-    return async () => {
-      forget();
-      const removals = layers.map(({ dir }) => {
-        const temporary = this.#temporary();
-        renameSync(`${this.#layers}/${dir}`, temporary);
-        return removeTree(temporary);
-      });
-      await Promise.all(removals);
-    };
-  }
-
-  async commitRoot(
-    id: string,
-    topLayer: Digest | null,
-    owner?: PackOptions['owner'],
-  ): Promise<LayerInfo | undefined> {
-    const { upperDir } = this.root(id, topLayer);
-    if (readdirSync(upperDir).length === 0) return undefined;
-    return this.unpack(topLayer, packDirectory(upperDir, { whiteouts: 'overlay', ...(owner ? { owner } : {}) }));
-  }
-
-  createRoot(id: string, topLayer: Digest | null, owner: { uid: number; gid: number }): RootDescription {
-    const root = this.root(id, topLayer);
-    mkdirSync(`${this.#roots}/${id}`, { mode: 0o710 });
-    mkdirSync(root.upperDir, { mode: 0o755 });
-    mkdirSync(root.workDir, { mode: 0o700 });
-    mkdirSync(root.mergedDir, { mode: 0o700 });
-    if (owner.uid !== 0 || owner.gid !== 0) chownSync(root.upperDir, owner.uid, owner.gid);
-    return root;
-  }
-
-  root(id: string, topLayer: Digest | null): RootDescription {
-    const own = `${this.#roots}/${id}`;
-    const lowerDirs = this.#chain(topLayer).map((layer) => this.#parts(layer).diff);
-    return {
-      lowerDirs: [...lowerDirs, `${this.#layers}/init/diff`],
-      upperDir: `${own}/diff`,
-      workDir: `${own}/work`,
-      mergedDir: `${own}/merged`,
-      cwd: this.#layers,
-    };
+  root(id: string, topLayer: Digest | null): OverlayRoot {
+    return { kind: 'overlay', lowerDirs: this.lowerDirs(topLayer), ...this.#directories.paths(id), cwd: this.layersRoot };
   }
 
   removeRoot(id: string): Promise<void> {
-    return discardTree(`${this.#roots}/${id}`);
+    return this.#directories.remove(id);
   }
-
-  #existing(chainId: Digest): LayerRecord {
-    const layer = this.#table.get(chainId);
-    if (!layer) throw notFound(`layer ${chainId} does not exist`, { object: chainId });
-    return layer;
-  }
-
-  #chain(top: Digest | null): LayerRecord[] {
-    try {
-      return this.#table.chain(top);
-    } catch (error) {
-      throw systemError(`a layer of the image is missing from the data root: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  }
-
-  #adopt(temporary: string, layer: Omit<LayerRecord, 'dir'>): LayerInfo {
-    // Another unpack of the same layer may have been faster.
-    return (
-      this.layer(layer.chainId) ??
-      this.#info(this.#table.add(layer, (dir) => renameSync(temporary, `${this.#layers}/${dir}`)))
-    );
-  }
-
-  #info({ chainId, diffId, parent, size, dir }: LayerRecord): LayerInfo {
-    return { chainId, diffId, parent, size, path: `${this.#layers}/${dir}/diff` };
-  }
-
-  #parts(layer: LayerRecord) {
-    return layerParts(`${this.#layers}/${layer.dir}`);
-  }
-
-  #temporary(): string {
-    return `${this.#layers}/tmp-${randomUUID()}`;
-  }
-
-  /** A directory whose row was never committed would be in the way of the next layer with its number. */
-  #setOrphansAside(): void {
-    const known = new Set([...this.#table.all()].map((layer) => String(layer.dir)));
-    for (const name of readdirSync(this.#layers)) {
-      if (/^\d+$/.test(name) && !known.has(name)) renameSync(`${this.#layers}/${name}`, this.#temporary());
-    }
-  }
-}
-
-/** The driver on a data root; what an earlier run left half-done is removed in the background. */
-export function createOverlayDriver({ dataRoot, database }: { dataRoot: string; database: Database }): Overlay2Driver {
-  const driver = new Overlay2Driver(dataRoot, database);
-  // Nothing refers to what is swept, and the next start tries again.
-  driver.recover().catch(() => undefined);
-  return driver;
 }

@@ -4,11 +4,10 @@
  */
 import { closeSync, constants, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { fgetxattr, flistxattr, lgetxattr, llistxattr, openAt } from '../linux/ffi/files.ts';
-import { SystemCallError } from '../linux/ffi/libc.ts';
 import { type FileStat, fileType, statAt } from '../linux/ffi/stat.ts';
 import type { Owner } from './extract.ts';
 import { child, childNames, type Found, openPlace } from './lookup.ts';
-import { descriptorPath, pathBytes } from './paths.ts';
+import { descriptorPath, pathBytes, unlessGone } from './paths.ts';
 import { Pace } from './pace.ts';
 import { type EntryType, paddingOf, toByteString } from './tar/entry.ts';
 import { encodeHeader, endOfArchive, type EntryToWrite, padding } from './tar/writer.ts';
@@ -112,26 +111,31 @@ function* packChildren(directory: number, prefix: string, walk: Walk): Generator
 
 /** What was found in a stack of layers, under another name; pieces of an archive without its end. Byte strings. */
 export function* packFound(found: Found, name: string, walk: Walk): Generator<Uint8Array> {
+  yield* packFoundAlone(found, name, walk);
+  if (found.stat.isDirectory()) yield* packFoundContents(found, `${name}/`, walk);
+}
+
+/** The same, of a directory only its own entry. */
+export function* packFoundAlone(found: Found, name: string, walk: Walk): Generator<Uint8Array> {
   const { layer, path } = found.place;
-  const slash = path.lastIndexOf('/');
-  if (!found.stat.isDirectory()) {
-    const directory = openPlace({ layer, path: path.slice(0, slash) });
+  if (found.stat.isDirectory()) {
+    const fd = openPlace(found.place);
     try {
-      const own = path.slice(slash + 1);
-      const stat = statIfThere(directory, own);
-      if (stat) yield* packOne(directory, own, name, stat, walk);
+      yield encodeHeader({ ...describe(`${name}/`, 'directory', statAt(fd, ''), walk), xattrs: xattrsOf(fd) });
     } finally {
-      closeSync(directory);
+      closeSync(fd);
     }
     return;
   }
-  const fd = openPlace(found.place);
+  const slash = path.lastIndexOf('/');
+  const directory = openPlace({ layer, path: path.slice(0, slash) });
   try {
-    yield encodeHeader({ ...describe(`${name}/`, 'directory', statAt(fd, ''), walk), xattrs: xattrsOf(fd) });
+    const own = path.slice(slash + 1);
+    const stat = statIfThere(directory, own);
+    if (stat) yield* packOne(directory, own, name, stat, walk);
   } finally {
-    closeSync(fd);
+    closeSync(directory);
   }
-  yield* packFoundContents(found, `${name}/`, walk);
 }
 
 /** What is in a directory that was found, without an entry for itself. `prefix` is empty, or ends with a slash. */
@@ -238,16 +242,6 @@ function* largeEntry(header: Buffer, fd: number, size: number): Generator<Uint8A
   yield padding(size);
 }
 
-/** Undefined for what went away, or became something else, since its name was read. */
-function unlessGone<Result>(call: () => Result): Result | undefined {
-  try {
-    return call();
-  } catch (error) {
-    if (error instanceof SystemCallError && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code)) return undefined;
-    throw error;
-  }
-}
-
 function firstName(walk: Walk, { device, inode }: FileStat, path: string): string | undefined {
   const key = `${device}:${inode}`;
   const first = walk.linked.get(key);
@@ -287,6 +281,9 @@ const isPacked = (key: string) =>
   key === 'security.capability' || (key.startsWith('user.') && !key.startsWith('user.overlay.'));
 
 type Xattrs = Map<string, Uint8Array> | undefined;
+
+/** Attributes that an archive has of what is at a path (absolute, not followed); undefined for none. */
+export const packedXattrs = (path: Buffer): Xattrs => xattrsAt(path);
 
 const xattrsOf = (fd: number): Xattrs => collect(flistxattr(fd), (key) => fgetxattr(fd, key));
 

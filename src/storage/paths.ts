@@ -1,5 +1,6 @@
 /** Paths inside a root, as components. They are byte strings, like names in a tar. */
 import { invalidParameter } from '../errors.ts';
+import { SystemCallError } from '../linux/ffi/libc.ts';
 import { fromByteString } from './tar/entry.ts';
 
 /**
@@ -29,3 +30,13 @@ export const pathBytes = (path: string): Buffer => Buffer.from(path, 'latin1');
  */
 export const descriptorPath = (directory: number, name: string): Buffer =>
   Buffer.from(`/proc/self/fd/${directory}/${name}`, 'latin1');
+
+/** What a call on a name gives; undefined for what went away, or became something else, since the name was read. */
+export function unlessGone<Result>(call: () => Result): Result | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof SystemCallError && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code)) return undefined;
+    throw error;
+  }
+}

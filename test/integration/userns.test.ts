@@ -3,16 +3,11 @@ import { expect } from 'bun:test';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { namespaceOf } from '../support/processes.ts';
+import { remapPrepare } from '../support/remap.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 import { tar } from '../support/tar.ts';
 
-// The ids are taken from /etc/subuid and /etc/subgid as every engine reads them, here of its own mount namespace.
-const prepare = [
-  'printf "mapped:x:700000:700000::/:/bin/false\\n" | cat /etc/passwd - > $scratch/passwd && mount --bind $scratch/passwd /etc/passwd',
-  'printf "mapped:x:700000:\\n" | cat /etc/group - > $scratch/group && mount --bind $scratch/group /etc/group',
-  'for f in subuid subgid; do touch /etc/$f 2>/dev/null; echo mapped:700000:65536 > $scratch/$f; mount --bind $scratch/$f /etc/$f; done',
-].join('; ');
-const { subject, it } = useEngine({ args: ['--userns-remap', 'mapped'], prepare });
+const { subject, it } = useEngine({ args: ['--userns-remap', 'mapped'], prepare: remapPrepare });
 
 it('maps root to an id without rights', async () => {
   const id = await subject.output('run', '-d', 'busybox', 'sleep', '1000');

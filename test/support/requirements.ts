@@ -10,9 +10,9 @@ import { NetlinkSocket } from '../../src/linux/ffi/netlink.ts';
 import { netlinkFamily } from '../../src/linux/netlink/message.ts';
 import { getGeneration } from '../../src/linux/netlink/nftables.ts';
 import { hierarchies } from './cgroups.ts';
+import { fileSystemMissing } from './file-systems.ts';
 import { blockDevice } from './limits.ts';
 import { apiSpecification, busybox } from './paths.ts';
-import { pluginPath } from './plugins.ts';
 import { installedPeer, unpackedPeer, type Peer } from './peers.ts';
 import type { EngineKind } from './engine.ts';
 
@@ -58,10 +58,10 @@ const CHECKS = {
   'docker-cli': () => (dockerCommands().length > 0 ? undefined : 'needs the docker command'),
   'docker-registry': () => (Bun.which('docker-registry') === null ? 'needs docker-registry' : undefined),
   openssl: () => (Bun.which('openssl') === null ? 'needs openssl' : undefined),
-  buildx: () => (pluginPath('docker-buildx') === undefined ? 'needs the plugin docker-buildx' : undefined),
-  compose: () => (pluginPath('docker-compose') === undefined ? 'needs the plugin docker-compose' : undefined),
   skopeo: () => (Bun.which('skopeo') === null ? 'needs skopeo' : undefined),
   overlay: () => (readFileSync('/proc/filesystems', 'utf8').includes('overlay') ? undefined : 'needs overlayfs in the kernel'),
+  btrfs: () => fileSystemMissing('btrfs', 'mkfs.btrfs'),
+  'fuse-overlayfs': () => (Bun.which('fuse-overlayfs') === null || !existsSync('/dev/fuse') ? 'needs fuse-overlayfs and /dev/fuse' : undefined),
   'cgroup-v1': () => (/ cgroup .*\bmemory\b/.test(cgroupTypes()) ? undefined : 'needs cgroup version 1'),
   'cgroup-v2': () => (existsSync('/sys/fs/cgroup/cgroup.controllers') ? undefined : 'needs a unified cgroup version 2 hierarchy'),
   cgroups: () => (hierarchies().length > 0 ? undefined : 'needs a cgroup hierarchy'),

@@ -8,26 +8,28 @@ import { openat2, resolveFlag, rmdirAt, unlinkAt } from '../../linux/ffi/files.t
 import { SystemCallError } from '../../linux/ffi/libc.ts';
 import { fileType, statAt } from '../../linux/ffi/stat.ts';
 import { lookUp } from '../../storage/lookup.ts';
+import { writableDirectory } from '../../storage/roots.ts';
 import { toByteString } from '../../storage/tar/entry.ts';
 import type { Container } from '../container.ts';
 import type { EngineContext } from '../context.ts';
 
 export function removeStubs(context: EngineContext, { record }: Container): void {
-  const { upperDir, lowerDirs } = context.storage.root(record.id, record.topLayer);
+  const root = context.storage.root(record.id, record.topLayer);
+  const writable = writableDirectory(root);
   for (const { Type, Destination } of record.mounts.toReversed()) {
     if (Type === 'volume') continue;
     const components = Destination.split('/').filter((name) => name !== '');
     // The deepest first: a directory above may have been made for it, too.
     for (let depth = components.length; depth > 0; depth--) {
       const path = components.slice(0, depth).join('/');
-      if (lookUp(lowerDirs, toByteString(path)) !== undefined || !removeEmpty(upperDir, components.slice(0, depth))) break;
+      if (lookUp(root.lowerDirs, toByteString(path)) !== undefined || !removeEmpty(writable, components.slice(0, depth))) break;
     }
   }
 }
 
 /** True when it was an empty directory or file, and is gone. */
-function removeEmpty(upperDir: string, components: readonly string[]): boolean {
-  const root = openSync(upperDir, constants.O_RDONLY | constants.O_DIRECTORY);
+function removeEmpty(directory: string, components: readonly string[]): boolean {
+  const root = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   let parent: number | undefined;
   try {
     const resolve = resolveFlag.RESOLVE_BENEATH | resolveFlag.RESOLVE_NO_SYMLINKS;

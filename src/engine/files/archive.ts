@@ -16,7 +16,8 @@ import { userFiles } from '../launch-request.ts';
 import { resolveUser } from '../spec/user.ts';
 import { containerId, hostId } from './id-map.ts';
 import { absolutePath, nameOf, openPath, type PathStat, type RootOf, statPath } from './path-stat.ts';
-import { openRootView, remapOf } from './root-view.ts';
+import { remapInView, remapOnDisk } from '../root-mounts.ts';
+import { openRootView } from './root-view.ts';
 import type { OciIdMapping } from '../../runtime/oci.ts';
 
 /** `ref`: how the client named the container, for messages. */
@@ -85,20 +86,20 @@ async function* closing(tar: AsyncGenerator<Uint8Array>, fd: number, close: () =
 /** Owners are those inside the container: what comes out can go in again. */
 function packOptions(context: EngineContext, container: Container, root: number): PackOptions {
   const common = { whiteouts: 'none', wholeSeconds: true } as const;
-  const remap = remapOf(context, container);
+  const remap = remapInView(context, container);
   if (remap === null) return common;
   const shifts = shiftedAt(context, root);
   return {
     ...common,
-    owner: ({ uid, gid, device }) =>
-      shifts(device) ? { uid: containerId(remap.uidMappings, uid), gid: containerId(remap.gidMappings, gid) } : { uid, gid },
+    owner: ({ uid, gid, mount }) =>
+      shifts(mount) ? { uid: containerId(remap.uidMappings, uid), gid: containerId(remap.gidMappings, gid) } : { uid, gid },
   };
 }
 
 /** In the container's own layers ids are the host's; binds are shown to the container as they are (docs/decisions/0009). */
-function shiftedAt({ host }: EngineContext, root: number): (device: string) => boolean {
-  const own = statAt(root, '').device;
-  return (device) => device === own || !host.idmappedMounts;
+function shiftedAt({ host }: EngineContext, root: number): (mount: number) => boolean {
+  const own = statAt(root, '').mount;
+  return (mount) => mount === own || !host.idmappedMounts;
 }
 
 /** `docker export`: everything in the container's own layers, without what is mounted over them. Must be read or returned. */
@@ -168,12 +169,12 @@ function checkWritable({ record }: Container, path: string): void {
 /** Owners as the archive has them, or the container's user for all; as ids of the host where the container has its own. */
 function ownerOf(context: EngineContext, container: Container, root: number, copyUidGid: boolean): (entry: TarEntry, directory: number) => Owner {
   const fixed = copyUidGid ? containerUser(context, container) : undefined;
-  const remap = remapOf(context, container);
+  const remap = remapInView(context, container);
   if (remap === null) return (entry) => fixed ?? entry;
   const shifts = shiftedAt(context, root);
   return (entry, directory) => {
     const { uid, gid } = fixed ?? entry;
-    if (!shifts(statAt(directory, '').device)) return { uid, gid };
+    if (!shifts(statAt(directory, '').mount)) return { uid, gid };
     return { uid: mapped(remap.uidMappings, uid), gid: mapped(remap.gidMappings, gid) };
   };
 }
@@ -200,7 +201,7 @@ function containerUser(context: EngineContext, { record }: Container): Owner | u
 
 /** Owner and mode of a directory that the archive needs and does not list. */
 function implicitDirectory(context: EngineContext, container: Container): ImplicitDirectory {
-  const remap = remapOf(context, container);
+  const remap = remapInView(context, container);
   return { uid: hostId(remap?.uidMappings ?? [], 0) ?? 0, gid: hostId(remap?.gidMappings ?? [], 0) ?? 0, mode: 0o755 };
 }
 
@@ -213,7 +214,7 @@ export interface FilesystemChange {
 /** `docker diff`. */
 export async function containerChanges(context: EngineContext, container: Container): Promise<FilesystemChange[]> {
   const { record } = container;
-  const remap = remapOf(context, container);
+  const remap = remapOnDisk(context, container);
   const shift = ({ uid, gid }: Owner): Owner =>
     remap === null ? { uid, gid } : { uid: hostId(remap.uidMappings, uid) ?? uid, gid: hostId(remap.gidMappings, gid) ?? gid };
   const changes = await treeChanges(context.storage.root(record.id, record.topLayer), shift);

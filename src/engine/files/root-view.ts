@@ -13,7 +13,7 @@ import type { Container } from '../container.ts';
 import { isAlive } from '../container-state.ts';
 import type { EngineContext } from '../context.ts';
 import { networkFiles, rootSource } from '../launch-request.ts';
-import type { UserNamespaceRemap } from '../settings.ts';
+import { mountByDriver, remapOf } from '../root-mounts.ts';
 import { byDepth, type ResolvedMount } from '../spec/mounts.ts';
 import { makeBindSources } from '../start.ts';
 
@@ -50,25 +50,39 @@ function openAtRest(context: EngineContext, container: Container, access: Access
     makeBindSources(container);
     const root = describeRoot(context, container);
     const readOnly = access !== 'write' && mounts.every(({ destination }) => context.existsInRoot(root, destination));
+    if (root.kind === 'overlay' && root.mountedBy === 'driver') return openByDriver(context, container, mounts);
     return open(context, container, mounts, { mounted: false, readOnly });
   });
+}
+
+/** Where the driver mounts a root there is one mount at a time: no new run begins while it is open, and no other view. */
+async function openByDriver(context: EngineContext, container: Container, mounts: readonly OciMount[]): Promise<RootView> {
+  const { storage } = context;
+  const closed = container.rootViews.add();
+  const unmount = (): void => {
+    storage.unmountRoot?.(container.id);
+    closed();
+  };
+  try {
+    await mountByDriver(context, container);
+    const view = await open(context, container, mounts, { mounted: false, readOnly: false });
+    return { fd: view.fd, close: () => view.close().finally(unmount) };
+  } catch (error) {
+    unmount();
+    throw error;
+  }
 }
 
 function open(
   context: EngineContext, container: Container, mounts: readonly OciMount[], { mounted, readOnly }: { mounted: boolean; readOnly: boolean },
 ): Promise<RootView> {
   return context.launcher.view(compileView({
-    root: { ...rootSource(describeRoot(context, container)), readOnly },
+    root: rootSource(describeRoot(context, container), { remapped: false, readOnly }),
     mappings: remapOf(context, container), mounted, mounts,
   }));
 }
 
 const describeRoot = (context: EngineContext, { record }: Container): RootDescription => context.storage.root(record.id, record.topLayer);
-
-/** The container's id maps; null when its ids are the host's. */
-export function remapOf({ settings }: EngineContext, { record }: Container): UserNamespaceRemap | null {
-  return record.hostConfig.UsernsMode === 'host' ? null : settings.usernsRemap;
-}
 
 function viewMounts(context: EngineContext, container: Container): OciMount[] {
   const { mounts } = container.record;

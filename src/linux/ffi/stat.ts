@@ -6,7 +6,8 @@ const { syscall: syscallStatx } = bindLibc({ syscall: { args: ['i64', 'i32', 'pt
 const numberOfStatx = syscallNumber(332, 291);
 const atSymlinkNofollow = 0x100;
 const atEmptyPath = 0x1000;
-const basicStats = 0x7ff;
+/** STATX_BASIC_STATS and STATX_MNT_ID (kernel 5.8). */
+const wanted = 0x17ff;
 
 const buffer = new ArrayBuffer(4096);
 const view = new DataView(buffer);
@@ -33,12 +34,14 @@ export interface FileStat {
   /** The file system it is on; with the inode's number, the file. */
   readonly device: string;
   readonly inode: bigint;
+  /** The mount through which it was found. */
+  readonly mount: number;
 }
 
 /** What is at a name in an open directory, a symlink itself; with an empty name, what is open. Throws SystemCallError. */
 export function statAt(directory: number, name: PathLike): FileStat {
   const flags = atSymlinkNofollow | (name.length === 0 ? atEmptyPath : 0);
-  checked(syscallStatx(numberOfStatx, directory, firstString.put(name, 'statx'), flags, basicStats, pointer), 'statx', name);
+  checked(syscallStatx(numberOfStatx, directory, firstString.put(name, 'statx'), flags, wanted, pointer), 'statx', name);
   const mode = view.getUint16(28, true);
   return {
     type: mode & 0o170000,
@@ -52,5 +55,6 @@ export function statAt(directory: number, name: PathLike): FileStat {
     minor: view.getUint32(132, true),
     device: `${view.getUint32(136, true)}:${view.getUint32(140, true)}`,
     inode: view.getBigUint64(32, true),
+    mount: Number(view.getBigUint64(144, true)),
   };
 }

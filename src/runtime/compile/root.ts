@@ -23,7 +23,14 @@ export type RootSource =
       /** Nothing is to be written: the upper directory is one more lower one. Unmounting it then writes nothing to the disk. */
       readonly readOnly?: boolean;
     }
-  | { readonly kind: 'directory'; readonly path: string };
+  | {
+      readonly kind: 'directory';
+      readonly path: string;
+      /** A tree whose files belong to ids as the container has them; at `path` it is shown through the container's user namespace. */
+      readonly idmapped?: string;
+      /** It has been mounted, and is to be unmounted at the end. */
+      readonly mounted?: boolean;
+    };
 
 /** The host path of the root directory. */
 export const rootPath = (root: RootSource): string => (root.kind === 'overlay' ? root.mergedDir : root.path);
@@ -51,7 +58,7 @@ const shiftedDir = (mergedDir: string): string => `${dirname(mergedDir)}/idmappe
  * overlay keeps private copies of it, so it is gone again before the container starts.
  */
 export function prepareRoot(root: RootSource, userNamespaceSlot: number | undefined, treeSlot: number): Operation[] {
-  if (root.kind === 'directory') return [];
+  if (root.kind === 'directory') return root.idmapped === undefined || userNamespaceSlot === undefined ? [] : shiftTree(root.idmapped, root.path, userNamespaceSlot, treeSlot);
   const reason = "the image's layers and a writable one, seen as one tree";
   if (userNamespaceSlot === undefined) {
     const data = overlayData(root, (path) => relative(root.cwd, path));
@@ -88,9 +95,19 @@ export function prepareRoot(root: RootSource, userNamespaceSlot: number | undefi
   ];
 }
 
+const shiftTree = (tree: string, path: string, userNamespaceSlot: number, treeSlot: number): Operation[] => [
+  op('openTree', "the container's tree, with its owners shifted to the container's ids", { slot: treeSlot, path: tree, recursive: 0, idmap: userNamespaceSlot }),
+  op('mkdir', 'a place where it is seen like that', { path, mode: 0o700 }),
+  op('attachTree', "the container's root", { slot: treeSlot, target: path }),
+];
+
 /** Undoes `prepareRoot`, also after it failed half way. */
 export function releaseRoot(root: RootSource, shifted: boolean): Operation[] {
-  if (root.kind === 'directory') return [];
+  if (root.kind === 'directory') {
+    const unmount = op('unmount', 'nothing uses the root any more', { path: root.path, flags: MNT_DETACH });
+    if (root.idmapped !== undefined && shifted) return [unmount, op('rmdir', 'no trace left', { path: root.path })];
+    return root.mounted === true ? [unmount] : [];
+  }
   const operations = [op('unmount', 'nothing uses the root any more', { path: root.mergedDir, flags: MNT_DETACH })];
   if (shifted) {
     const path = shiftedDir(root.mergedDir);

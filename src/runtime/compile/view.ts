@@ -29,7 +29,8 @@ export interface CompileViewInput {
 /** Fails at `pivotRoot` with EINVAL when the root was to be mounted already and is not. */
 export function compileView({ root, mappings, mounted, mounts }: CompileViewInput): ViewPlan {
   const slots = new Slots();
-  const userNamespaceSlot = mappings !== null && !mounted ? slots.take() : undefined;
+  // A tree is seen as it is on disk: nobody could make a file in one that is shown with other ids.
+  const userNamespaceSlot = mappings !== null && !mounted && root.kind === 'overlay' ? slots.take() : undefined;
   const layersSlot = userNamespaceSlot === undefined ? -1 : slots.take();
   const compiled = compileMounts(mounts, {
     userNamespaceSlot: undefined,
@@ -57,7 +58,7 @@ export function compileView({ root, mappings, mounted, mounts }: CompileViewInpu
         recursive: 1,
       }),
       ...(mounted ? [] : prepareRoot(root, userNamespaceSlot, layersSlot)),
-      op('openRoot', 'everything below happens inside it', { path: rootPath(root), bind: 0 }),
+      op('openRoot', 'everything below happens inside it', { path: rootPath(root), bind: root.kind === 'directory' ? 1 : 0 }),
       ...compiled.prepare,
       ...compiled.init,
       op('pivotRoot', "the host's tree is gone", {}),
