@@ -11,6 +11,7 @@ import type { Logger } from '../engine/logger.ts';
 import { parseQuery } from './query.ts';
 import { cleanPath, parseTarget, Router } from './router.ts';
 import { buildRoutes } from './routes/build.ts';
+import { buildkitRoutes } from './routes/buildkit.ts';
 import { containerArchiveRoutes } from './routes/container-archive.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
@@ -57,6 +58,7 @@ export function createApiServer({ engine, logger, version, onRequest }: ApiServe
     ...imageRoutes(engine),
     ...imageArchiveRoutes(engine, logger),
     ...buildRoutes(engine, logger),
+    ...buildkitRoutes(engine, logger),
     ...registryRoutes(engine),
     ...volumeRoutes(engine),
     ...networkRoutes(engine),

@@ -3,6 +3,7 @@
  * with Docker's texts. `ref` is always a name, an id, or a unique id prefix.
  */
 import type { Duplex } from 'node:stream';
+import type { BuildkitService } from '../build/buildkit/service.ts';
 import type { ClassicBuildRequest, Send } from '../build/classic/build.ts';
 import type { Platform } from '../images/platform.ts';
 import type { ImageService, RemoveOptions } from '../images/service.ts';
@@ -255,6 +256,8 @@ export interface BuildService {
   /** Docker's BuildCache records. */
   usage(): object[];
   prune(request: BuildPruneRequest): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }>;
+  /** `POST /grpc` and `/session`. Loaded when it is asked for first. */
+  buildkit(): Promise<BuildkitService>;
 }
 
 export interface Engine {

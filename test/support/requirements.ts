@@ -13,6 +13,7 @@ import { hierarchies } from './cgroups.ts';
 import { fileSystemMissing } from './file-systems.ts';
 import { blockDevice } from './limits.ts';
 import { apiSpecification, busybox } from './paths.ts';
+import { pluginPath } from './plugins.ts';
 import { installedPeer, unpackedPeer, type Peer } from './peers.ts';
 import type { EngineKind } from './engine.ts';
 
@@ -58,6 +59,8 @@ const CHECKS = {
   'docker-cli': () => (dockerCommands().length > 0 ? undefined : 'needs the docker command'),
   'docker-registry': () => (Bun.which('docker-registry') === null ? 'needs docker-registry' : undefined),
   openssl: () => (Bun.which('openssl') === null ? 'needs openssl' : undefined),
+  buildx: () => (pluginPath('docker-buildx') === undefined ? 'needs the plugin docker-buildx' : undefined),
+  compose: () => (pluginPath('docker-compose') === undefined ? 'needs the plugin docker-compose' : undefined),
   skopeo: () => (Bun.which('skopeo') === null ? 'needs skopeo' : undefined),
   overlay: () => (readFileSync('/proc/filesystems', 'utf8').includes('overlay') ? undefined : 'needs overlayfs in the kernel'),
   btrfs: () => fileSystemMissing('btrfs', 'mkfs.btrfs'),

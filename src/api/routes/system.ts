@@ -10,7 +10,7 @@ import { gateDiskUsage, gateInfo } from '../version-gates.ts';
 const pingHeaders = {
   'Cache-Control': 'no-cache, no-store, must-revalidate',
   Pragma: 'no-cache',
-  // The classic builder: a client must not expect BuildKit here.
+  // The classic builder is what old clients take by themselves.
   'Builder-Version': '1',
   Swarm: 'inactive',
   'Content-Type': 'text/plain; charset=utf-8',

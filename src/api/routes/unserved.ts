@@ -17,8 +17,6 @@ const later: readonly (readonly [Method, string, string])[] = [
   ['GET', '/containers/{id}/checkpoints', 'checkpointing'],
   ['POST', '/containers/{id}/checkpoints', 'checkpointing'],
   ['POST', '/build/cancel', 'building images (docker build)'],
-  ['POST', '/session', 'building images with BuildKit'],
-  ['POST', '/grpc', 'building images with BuildKit'],
   ['POST', '/swarm/init', 'swarm mode'],
   ['POST', '/swarm/join', 'swarm mode'],
   ['GET', '/plugins/privileges', 'installing plugins'],

@@ -49,7 +49,7 @@ export function stdoutFrame(data: Uint8Array): Buffer {
 export function stubEngine(overrides: Overrides = {}): Engine {
   return {
     containers: { ...stubContainers(), ...overrides.containers },
-    builds: { build: unknown, usage: () => [], prune: async () => ({ CachesDeleted: null, SpaceReclaimed: 0 }) },
+    builds: { build: unknown, buildkit: unknown, usage: () => [], prune: async () => ({ CachesDeleted: null, SpaceReclaimed: 0 }) },
     images: { ...stubImages(overrides.service ?? {}), ...overrides.images },
     system: {
       version: () => ({ Version: '0.1.0', ApiVersion: '1.51', MinAPIVersion: '1.24', Os: 'linux', Arch: 'amd64' }),

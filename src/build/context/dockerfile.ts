@@ -21,22 +21,23 @@ export function takeDockerfile(context: string, requested: string): string {
 function readDockerfile(context: string, name: string, isDefault: boolean): { text: string; name: string } {
   const clean = posix.normalize(name).replace(/^\//, '');
   if (clean === '..' || clean.startsWith('../')) throw systemError(`forbidden path outside the build context: ${name} ()`, { object: name });
-  const text = read(context, clean);
+  const text = readContextFile(context, clean);
   if (text !== undefined) return { text, name };
   // Docker takes this spelling, too, when none was asked for.
-  const lower = isDefault ? read(context, defaultName.toLowerCase()) : undefined;
+  const lower = isDefault ? readContextFile(context, defaultName.toLowerCase()) : undefined;
   if (lower !== undefined) return { text: lower, name: defaultName.toLowerCase() };
   throw systemError(`Cannot locate specified Dockerfile: ${name}`, { object: name });
 }
 
-function read(context: string, name: string): string | undefined {
+/** Undefined for what is not there, or no file; links lead nowhere but inside. */
+export function readContextFile(context: string, name: string): string | undefined {
   const found = lookUp([context], toByteString(name));
   return found?.stat.isFile() ? Buffer.from(readPlace(found.place, `the file ${name}`)).toString('utf8') : undefined;
 }
 
 /** The rest of `.dockerignore` was the client's to heed. */
 function removeIgnored(context: string, dockerfile: string): void {
-  const ignore = read(context, '.dockerignore');
+  const ignore = readContextFile(context, '.dockerignore');
   if (ignore === undefined) return;
   const patterns = new IgnorePatterns(readIgnoreFile(ignore));
   for (const name of ['.dockerignore', posix.normalize(dockerfile)]) if (patterns.matches(name)) remove(context, name);

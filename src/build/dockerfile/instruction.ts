@@ -75,6 +75,8 @@ export type Instruction<Kind extends InstructionKind = InstructionKind> = Extrac
   readonly original: string;
   /** From 1. */
   readonly line: number;
+  /** Of what continues it, here-documents too. */
+  readonly endLine: number;
 };
 
 /** `FROM` and what belongs to it. */

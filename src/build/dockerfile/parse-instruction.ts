@@ -16,7 +16,7 @@ export function parseInstruction(source: SourceInstruction, args: Arguments): In
   try {
     const parse = Object.hasOwn(instructions, source.name) ? instructions[source.name as InstructionKind] : undefined;
     if (parse === undefined) throw new Error(unknownInstruction(source.name));
-    return { ...parse(source, args), original: source.original.trim(), line: source.startLine };
+    return { ...parse(source, args), original: source.original.trim(), line: source.startLine, endLine: source.endLine };
   } catch (error) {
     throw instructionFailure((error as Error).message, source.startLine);
   }

@@ -13,6 +13,8 @@ export interface RunMount {
   readonly readOnly: boolean;
   readonly required: boolean;
   readonly id: string;
+  /** Of a secret: the variable that it is put into; empty for a file alone. */
+  readonly env: string;
   readonly sharing: CacheSharing;
   /** Of a cache, a secret or a socket. */
   readonly mode: number | undefined;
@@ -24,7 +26,7 @@ export interface RunMount {
 
 const types: readonly string[] = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'];
 const sharings: readonly string[] = ['shared', 'private', 'locked'];
-const keys = ['type', 'from', 'source', 'target', 'readonly', 'id', 'sharing', 'required', 'mode', 'uid', 'gid', 'src', 'dst', 'ro', 'rw', 'readwrite'];
+const keys = ['type', 'from', 'source', 'target', 'readonly', 'id', 'sharing', 'required', 'mode', 'uid', 'gid', 'env', 'src', 'dst', 'ro', 'rw', 'readwrite'];
 
 type Draft = { -readonly [Key in keyof RunMount]?: RunMount[Key] };
 
@@ -42,7 +44,7 @@ export function parseRunMount(text: string, expand: (value: string) => string): 
   const type = draft.type ?? 'bind';
   check(type, draft, sharing);
   return {
-    type, from: draft.from ?? '', source: draft.source ?? '', target: draft.target ?? '', required: draft.required ?? false, id: draft.id ?? '',
+    type, from: draft.from ?? '', source: draft.source ?? '', target: draft.target ?? '', required: draft.required ?? false, id: draft.id ?? '', env: draft.env ?? '',
     readOnly: draft.readOnly ?? !(type === 'cache' || type === 'tmpfs'),
     sharing: (sharing || 'shared') as CacheSharing, mode: draft.mode, uid: draft.uid, gid: draft.gid, size: draft.size ?? 0,
   };
@@ -84,6 +86,7 @@ function setValue(draft: Draft, key: string, value: string, field: string): void
       draft.size = bytes(key, value);
       break;
     case 'id': draft.id = value; break;
+    case 'env': draft.env = value; break;
     case 'mode':
       if (!/^[0-7]{1,10}$/.test(value)) throw new Error(`invalid value ${value} for mode`);
       draft.mode = Number.parseInt(value, 8);

@@ -1,5 +1,7 @@
 /** `created_by` of an image's history as Docker's classic builder writes it, with Go's ways to print values. */
 import type { HealthConfig } from '../../images/healthcheck-change.ts';
+import type { Instruction } from '../dockerfile/instruction.ts';
+import type { RunConfig } from './run-config.ts';
 import { contentMark } from './step.ts';
 
 /** An instruction that runs nothing. */
@@ -10,6 +12,24 @@ export const nopFiles = (shell: readonly string[], text: string): string => `${s
 
 export const copyText = (instruction: string, chown: string, destination: string): string =>
   `${instruction} ${chown === '' ? '' : `--chown=${chown} `}${contentMark} in ${destination} `;
+
+/** BuildKit's text for an instruction that has changed files. */
+export const layerSummary = (text: string): string => `${text} # buildkit`;
+
+/** A copy in BuildKit's text: with the flags that say something of the files. */
+export function copySummary(instruction: string, flags: Readonly<Record<string, string>>, words: readonly string[]): string {
+  const given = Object.entries(flags).flatMap(([name, value]) => (value === '' ? [] : [`--${name}=${value}`]));
+  return [instruction, ...given, ...words].join(' ');
+}
+
+/** An instruction that runs nothing in BuildKit's text, where it is not the classic builder's. */
+export function configSummary({ kind }: Instruction, text: string, { ExposedPorts = {}, Healthcheck }: RunConfig): string {
+  switch (kind) {
+    case 'expose': return `EXPOSE [${Object.keys(ExposedPorts).sort().join(' ')}]`;
+    case 'healthcheck': return Healthcheck ? `HEALTHCHECK ${quotedHealthText(Healthcheck)}` : text;
+    default: return text;
+  }
+}
 
 /** Go's %q of a list. */
 export const quotedList = (words: readonly string[]): string => `[${words.map((word) => JSON.stringify(word)).join(' ')}]`;
@@ -24,6 +44,13 @@ export function runText(argv: readonly string[], args: readonly string[]): strin
 export function healthText({ Test, Interval = 0, Timeout = 0, StartPeriod = 0, StartInterval = 0, Retries = 0 }: HealthConfig): string {
   const durations = [Interval, Timeout, StartPeriod, StartInterval].map(durationText);
   return `&{[${Test.join(' ')}] ${durations.join(' ')} ${Retries}}`;
+}
+
+/** Go's %q of it. */
+function quotedHealthText({ Test, Interval = 0, Timeout = 0, StartPeriod = 0, StartInterval = 0, Retries = 0 }: HealthConfig): string {
+  const durations = [Interval, Timeout, StartPeriod, StartInterval].map((duration) => `"${durationText(duration)}"`);
+  const retries = Retries < 0x20 ? `\\x${Retries.toString(16).padStart(2, '0')}` : String.fromCodePoint(Retries);
+  return `&{${quotedList(Test)} ${durations.join(' ')} '${retries}'}`;
 }
 
 /** Go's Duration.String, of nanoseconds. */

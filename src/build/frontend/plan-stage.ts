@@ -8,7 +8,7 @@ import type { CommandLine, CopyInstruction, Instruction, KeyValue, RunInstructio
 import { parseRunMount, type RunMount } from '../dockerfile/run-mount.ts';
 import { type CopySource, type MountOperation, type RunSettings, vertex, type Vertex } from '../graph/vertex.ts';
 import type { ArgScope } from './build-args.ts';
-import { copyText, healthText, nop, nopFiles, quotedList, runText } from './history-text.ts';
+import { configSummary, copySummary, copyText, healthText, layerSummary, nop, nopFiles, quotedList, runText } from './history-text.ts';
 import {
   argvOf, environmentValue, type RunConfig, shellOf, withEnvironment, withHealthcheck, withLabels, withPorts, withStopSignal, withVolumes,
   withWorkingDirectory,
@@ -55,23 +55,42 @@ export class StagePlanner {
   /** Throws what is wrong with the instruction, in Docker's words. `verbatim`: there are no variables in it. */
   async plan(instruction: Instruction, verbatim = false): Promise<Step> {
     const notes: string[] = [];
-    const { kind, createdBy } = await this.#apply(instruction, verbatim, notes);
+    const shown = verbatim ? instruction.original : this.#shown(instruction);
+    const { kind, createdBy, summary } = await this.#apply(instruction, verbatim, notes);
     // From here on there is an image.
     this.#hasBase = true;
     return {
-      text: instruction.original, line: instruction.line, kind, tree: this.#tree, config: this.#config, author: this.#author, createdBy, notes,
+      text: instruction.original, shown, line: instruction.line, endLine: instruction.endLine, kind, tree: this.#tree, config: this.#config, author: this.#author, createdBy, summary, notes,
     };
   }
 
-  async #apply(instruction: Instruction, verbatim: boolean, notes: string[]): Promise<Pick<Step, 'kind' | 'createdBy'>> {
+  async #apply(instruction: Instruction, verbatim: boolean, notes: string[]): Promise<Pick<Step, 'kind' | 'createdBy' | 'summary'>> {
     switch (instruction.kind) {
-      case 'run': return { kind: 'run', createdBy: await this.#run(instruction) };
-      case 'copy': case 'add': return { kind: 'copy', createdBy: nopFiles(shellOf(this.#config), await this.#copy(instruction)) };
-      case 'workdir': return { kind: 'directory', createdBy: nopFiles(shellOf(this.#config), this.#workdir(this.#expand(instruction.path))) };
+      case 'run': {
+        const text = await this.#run(instruction);
+        return { kind: 'run', createdBy: text, summary: layerSummary(`RUN ${text}`) };
+      }
+      case 'copy': case 'add': {
+        const { text, summary } = await this.#copy(instruction);
+        return { kind: 'copy', createdBy: nopFiles(shellOf(this.#config), text), summary: layerSummary(summary) };
+      }
+      case 'workdir': {
+        const text = this.#workdir(this.#expand(instruction.path));
+        return { kind: 'directory', createdBy: nopFiles(shellOf(this.#config), text), summary: text };
+      }
       default: {
         const text = this.#configure(instruction, verbatim, notes);
-        return { kind: 'config', createdBy: nop(shellOf(this.#config), text) };
+        return { kind: 'config', createdBy: nop(shellOf(this.#config), text), summary: configSummary(instruction, text, this.#config) };
       }
+    }
+  }
+
+  /** What cannot be expanded is told of when it is planned. */
+  #shown({ original }: Instruction): string {
+    try {
+      return this.#expand(original, { rawQuotes: true, rawEscapes: true, keepUnset: true });
+    } catch {
+      return original;
     }
   }
 
@@ -190,27 +209,33 @@ export class StagePlanner {
     const operations: MountOperation[] = [];
     for (const text of mounts) {
       const mount = refused(() => parseRunMount(text, (value) => this.#expand(value)));
-      const target = mount.target || defaultTarget(mount);
-      if (target === '') throw invalidParameter(`invalid mount: target is missing in ${JSON.stringify(text)}`);
+      const agents = operations.filter(({ type }) => type === 'ssh').length;
+      const target = mount.target || defaultTarget(mount, agents);
+      if (target === '' && mount.env === '') throw invalidParameter(`invalid mount: target is missing in ${JSON.stringify(text)}`);
       const shown = mount.type === 'bind' || (mount.type === 'cache' && mount.from !== '');
       const input = shown ? inputs.push(mount.from === '' ? this.#around.context : await this.#around.source(mount.from)) : undefined;
-      operations.push({ ...mount, target: posix.resolve('/', this.#config.WorkingDir, target), input });
+      operations.push({ ...mount, target: target === '' ? '' : posix.resolve('/', this.#config.WorkingDir, target), input });
     }
     return { mounts: operations, inputs };
   }
 
-  async #copy(instruction: CopyInstruction): Promise<string> {
+  async #copy(instruction: CopyInstruction): Promise<{ text: string; summary: string }> {
     const name = instruction.kind.toUpperCase();
     const expanded = (text: string) => this.#expand(text);
     const destination = this.#destination(expanded(instruction.destination));
     const { inputs, sources } = await this.#sources(instruction, name);
     const chown = expanded(instruction.chown);
+    const chmod = modeOf(expanded(instruction.chmod));
     this.#tree = vertex({
       kind: 'copy', instruction: name, sources, destination, chown, keepOwner: instruction.from !== '' && chown === '',
-      chmod: modeOf(expanded(instruction.chmod)), link: instruction.link, parents: instruction.parents, excludes: instruction.excludes.map(expanded),
+      chmod, link: instruction.link, parents: instruction.parents, excludes: instruction.excludes.map(expanded),
       unpack: instruction.unpack ?? instruction.kind === 'add',
     }, [this.#tree, ...inputs]);
-    return copyText(name, chown, expanded(instruction.destination));
+    const shown = [...instruction.sources.map(expanded), ...instruction.inlineFiles.map((file) => `<<${file.name}`), expanded(instruction.destination)];
+    return {
+      text: copyText(name, chown, expanded(instruction.destination)),
+      summary: copySummary(name, { checksum: instruction.checksum, chown, chmod }, shown),
+    };
   }
 
   async #sources(instruction: CopyInstruction, name: string): Promise<{ inputs: Vertex[]; sources: CopySource[] }> {
@@ -245,10 +270,11 @@ export class StagePlanner {
   }
 }
 
-/** Where secrets and agents are when nothing is said. */
-function defaultTarget({ type, id, source }: RunMount): string {
-  if (type === 'secret') return `/run/secrets/${posix.basename(id || source)}`;
-  return type === 'ssh' ? '/run/buildkit/ssh_agent.0' : '';
+/** Where secrets and agents are when nothing is said; `agents`: how many there are already. */
+function defaultTarget({ type, id, source, env }: RunMount, agents: number): string {
+  // A secret in a variable needs no file.
+  if (type === 'secret') return env === '' ? `/run/secrets/${posix.basename(id || source)}` : '';
+  return type === 'ssh' ? `/run/buildkit/ssh_agent.${agents}` : '';
 }
 
 const isUrl = (text: string): boolean => /^https?:\/\//.test(text);

@@ -1,11 +1,11 @@
 /** The frontend: from a Dockerfile to stages of steps whose trees are vertices of the build graph. */
 import { CaissonError, invalidParameter } from '../../errors.ts';
 import { parsePlatform, type Platform } from '../../images/platform.ts';
-import type { Image, ProgressRecord } from '../../images/service.ts';
+import type { ProgressRecord } from '../../images/service.ts';
 import { expand } from '../../images/shell-words.ts';
 import type { Dockerfile, Instruction } from '../dockerfile/instruction.ts';
 import { parseTriggers } from '../dockerfile/parse.ts';
-import { scratch, vertex, type Vertex } from '../graph/vertex.ts';
+import { imageVertex, scratch, vertex, type Vertex } from '../graph/vertex.ts';
 import type { ArgScope, BuildArgs } from './build-args.ts';
 import type { FrontendOptions, ResolveImage } from './options.ts';
 import { StagePlanner } from './plan-stage.ts';
@@ -23,7 +23,7 @@ export interface PlanInput {
 
 export class Planner {
   readonly #input: PlanInput;
-  readonly #context: Vertex = vertex({ kind: 'context' });
+  readonly #context: Vertex = vertex({ kind: 'context', name: '' });
   readonly #planned = new Map<number, PlannedStage>();
 
   constructor(input: PlanInput) {
@@ -49,23 +49,23 @@ export class Planner {
       this.#checkName(index, from.stage);
       base = await this.#base(index, from, progress);
     } catch (error) {
-      return { ...known, base: { kind: 'scratch' }, triggers: [], steps: [], tree: scratch, config: runConfigOf(), failure: { text: from.original, error, at: 'from' } };
+      return { ...known, base: { kind: 'scratch' }, triggers: [], steps: [], tree: scratch, config: runConfigOf(), failure: { text: from.original, line: from.line, endLine: from.endLine, error, at: 'from' } };
     }
     const { tree, config, onBuild } = beginning(base);
     const planner = this.#stagePlanner(index, args.scope(), { tree, config, isScratch: base.kind === 'scratch' }, progress);
     const labels = last ? labelInstructions(options.labels) : [];
     const triggers: Step[] = [];
     const steps: Step[] = [];
-    let text = from.original;
+    let { original: text, line, endLine } = from;
     try {
       for (const instruction of parseTriggers(onBuild, dockerfile.escape)) triggers.push({ ...await planner.plan(instruction), text: '' });
       for (const instruction of [...instructions, ...labels]) {
-        text = instruction.original;
+        ({ original: text, line, endLine } = instruction);
         steps.push(await planner.plan(instruction, labels.includes(instruction)));
       }
     } catch (error) {
       const at = text === from.original && steps.length === 0 ? 'from' : 'step';
-      return { ...known, base, triggers, steps, tree: planner.tree, config: planner.config, failure: { text, error, at } };
+      return { ...known, base, triggers, steps, tree: planner.tree, config: planner.config, failure: { text, line, endLine, error, at } };
     }
     return { ...known, base, triggers, steps, tree: planner.tree, config: planner.config, failure: undefined };
   }
@@ -116,26 +116,24 @@ export class Planner {
     if (/^-?\d+$/.test(name) && Number(name) <= dockerfile.stages.length)
       throw wrong(Number(name) === index ? 'refers to current build stage' : 'index out of bounds');
     try {
-      return imageVertex(await resolveImage(name, options.platform, progress));
+      return imageVertex((await resolveImage(name, options.platform, progress)).topLayer);
     } catch (error) {
       throw error instanceof CaissonError ? new CaissonError(error.class, `invalid from flag value ${name}: ${error.message}`, { cause: error }) : error;
     }
   }
 }
 
-const imageVertex = (image: Image): Vertex => vertex({ kind: 'image', topLayer: image.topLayer });
-
 /** Triggers of an image run in the stage that is made from it, and never again. */
 function beginning(base: StageBase): { tree: Vertex; config: RunConfig; onBuild: readonly string[] } {
   const [tree, whole] = base.kind === 'image'
-    ? [imageVertex(base.image), runConfigOf(base.image.config.config)] as const
+    ? [imageVertex(base.image.topLayer), runConfigOf(base.image.config.config)] as const
     : base.kind === 'stage' ? [base.stage.tree, base.stage.config] as const : [scratch, runConfigOf()] as const;
   return { tree, config: withPath({ ...whole, OnBuild: null }), onBuild: whole.OnBuild ?? [] };
 }
 
 function labelInstructions(labels: Readonly<Record<string, string>>): Instruction[] {
   return Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => ({
-    kind: 'label', pairs: [{ key, value }], original: `LABEL ${key}=${value}`, line: 0,
+    kind: 'label', pairs: [{ key, value }], original: `LABEL ${key}=${value}`, line: 0, endLine: 0,
   }));
 }
 

@@ -7,12 +7,17 @@ export interface Step {
   /** The instruction as it is written; empty for a trigger of the base image. */
   readonly text: string;
   readonly line: number;
+  readonly endLine: number;
   /** `config`: nothing but the configuration changes. */
   readonly kind: 'config' | 'run' | 'copy' | 'directory';
   /** The tree after it. */
   readonly tree: Vertex;
   readonly config: RunConfig;
   readonly author: string;
+  /** The same with its variables replaced, for people who watch. */
+  readonly shown: string;
+  /** For the history of an image that BuildKit's way makes: `COPY a b # buildkit`. */
+  readonly summary: string;
   /** For the image's history; `%CONTENT%` stands for what is known when the sources have been read. */
   readonly createdBy: string;
   /** Lines to tell the user before it runs. */
@@ -34,7 +39,7 @@ export interface PlannedStage {
   readonly triggers: readonly Step[];
   readonly steps: readonly Step[];
   /** Why the plan ends before the stage does, and the instruction that is to blame. */
-  readonly failure: { readonly text: string; readonly error: unknown; readonly at: 'from' | 'step' } | undefined;
+  readonly failure: { readonly text: string; readonly line: number; readonly endLine: number; readonly error: unknown; readonly at: 'from' | 'step' } | undefined;
   readonly tree: Vertex;
   readonly config: RunConfig;
 }

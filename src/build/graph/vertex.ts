@@ -11,9 +11,11 @@ export interface ImageOperation {
   readonly topLayer: Digest | null;
 }
 
-/** What the client has sent. Its content is looked at when something is copied from it. */
+/** What the client sends. Its content is looked at when something is copied from it. */
 export interface ContextOperation {
   readonly kind: 'context';
+  /** Of a context beside the build's own; empty for that. */
+  readonly name: string;
 }
 
 /** Files that stand in the Dockerfile itself. */
@@ -30,7 +32,7 @@ export interface DownloadOperation {
   readonly checksum: string;
 }
 
-/** A mount of a `RUN`; `input` is the index of the vertex that it shows, for `bind`, and for a `cache` that begins with one. */
+/** A mount of a `RUN`, without a target for a secret that is only a variable; `input` is the index of the vertex that it shows, for `bind`, and for a `cache` that begins with one. */
 export interface MountOperation extends RunMount {
   readonly input: number | undefined;
 }
@@ -106,5 +108,7 @@ export function vertex(operation: Operation, inputs: readonly Vertex[] = []): Ve
   return { digest, operation, inputs };
 }
 
+export const imageVertex = (topLayer: Digest | null): Vertex => vertex({ kind: 'image', topLayer });
+
 /** The empty tree. */
-export const scratch: Vertex = vertex({ kind: 'image', topLayer: null });
+export const scratch: Vertex = imageVertex(null);

@@ -17,6 +17,8 @@ export interface RunRequest {
   /** What the container's root is on; null for an empty one. */
   readonly topLayer: Digest | null;
   readonly mounts: readonly PreparedMount[];
+  /** `KEY=value` beside the operation's own: what must not be known of it later. */
+  readonly environment: readonly string[];
   readonly observer: Observer;
   /** The container is killed when it is aborted. */
   readonly signal: AbortSignal;

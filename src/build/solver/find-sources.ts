@@ -1,9 +1,10 @@
 /** The files that a `COPY` or `ADD` means: paths and wildcards, looked up in a tree as Docker does (path.Match, links inside the tree alone). */
 import { posix } from 'node:path';
-import { invalidParameter, notFound } from '../../errors.ts';
+import { CaissonError, invalidParameter } from '../../errors.ts';
 import { parsePattern } from '../../images/path-match.ts';
 import { matchesWhole } from '../../images/wildcards.ts';
 import { child, childNames, type Found, lookUp, rootOf } from '../../storage/lookup.ts';
+import type { Digest } from '../../storage/digest.ts';
 import { fromByteString, toByteString } from '../../storage/tar/entry.ts';
 
 export interface FoundSource {
@@ -17,6 +18,22 @@ export interface SourceTree {
   readonly layers: readonly string[];
   /** It is what the client has sent. */
   readonly isContext: boolean;
+  /** What it is made of. */
+  readonly digest: Digest;
+}
+
+/** There is nothing of that name. */
+export class SourceNotFound extends CaissonError {
+  readonly path: string;
+  /** What it was looked for in. */
+  readonly tree: Digest;
+
+  constructor(instruction: string, { isContext, digest }: SourceTree, path: string) {
+    const why = isContext ? 'file not found in build context or excluded by .dockerignore: ' : '';
+    super('not-found', `${instruction} failed: ${why}stat ${path}: file does not exist`, { object: path });
+    this.path = path;
+    this.tree = digest;
+  }
 }
 
 /** Throws not-found and invalid-parameter in Docker's words, which begin with the instruction. */
@@ -31,11 +48,10 @@ export function findSources(instruction: string, tree: SourceTree, requested: st
 
 const hasWildcards = (path: string): boolean => /[*?[]/.test(path.replace(/\\[^]/g, ''));
 
-function lookUpSource(instruction: string, { layers, isContext }: SourceTree, shown: string, path: string): Found {
-  const found = layers.length === 0 ? undefined : lookUp(layers, toByteString(path));
+function lookUpSource(instruction: string, tree: SourceTree, shown: string, path: string): Found {
+  const found = tree.layers.length === 0 ? undefined : lookUp(tree.layers, toByteString(path));
   if (found) return found;
-  const why = isContext ? 'file not found in build context or excluded by .dockerignore: ' : '';
-  throw notFound(`${instruction} failed: ${why}stat ${shown}: file does not exist`, { object: shown });
+  throw new SourceNotFound(instruction, tree, shown);
 }
 
 /** Component by component: a wildcard matches none of the slashes. Directories behind links are not looked into, as filepath.Walk does. */

@@ -10,25 +10,30 @@ import { toByteString } from '../../storage/tar/entry.ts';
 import { untar } from '../../storage/untar.ts';
 import type { MountOperation } from '../graph/vertex.ts';
 import type { PreparedMount } from './executor.ts';
+import { ClientMounts } from './client-mounts.ts';
 import { directoriesOf, type Result } from './result.ts';
 import type { Session } from './session.ts';
 
 export interface PreparedMounts {
   readonly mounts: readonly PreparedMount[];
+  /** `KEY=value`: secrets, and where an agent is. */
+  readonly environment: readonly string[];
   /** To be called when the command has ended. */
   release(): Promise<void>;
 }
 
 export class MountPreparer {
   readonly #root: string;
+  readonly #secretRoot: string;
   readonly #storage: StorageDriver;
   /** Who has a locked cache, and who waits for it. */
   readonly #locks = new Map<string, Promise<void>>();
   readonly #private = new Set<string>();
 
-  /** `root`: where caches are kept between builds. */
-  constructor(root: string, storage: StorageDriver) {
+  /** `root`: where caches are kept between builds; `secretRoot`: for secrets and sockets, best not on a disk. */
+  constructor(root: string, secretRoot: string, storage: StorageDriver) {
     this.#root = root;
+    this.#secretRoot = secretRoot;
     this.#storage = storage;
     makeSpread(root, 0o700);
   }
@@ -39,27 +44,26 @@ export class MountPreparer {
     const release = async (): Promise<void> => {
       for (const each of releases.splice(0)) each();
     };
+    const { client } = session.options;
+    const fromClient = new ClientMounts(this.#secretRoot, client, releases);
     try {
       const prepared: PreparedMount[] = [];
       for (const mount of mounts) {
-        const source = await this.#source(session, mount, inputs, releases);
+        const source = mount.type === 'secret' || mount.type === 'ssh' ? await fromClient.source(mount) : await this.#source(session, mount, inputs, releases);
         if (source !== undefined) prepared.push({ target: mount.target, readOnly: mount.readOnly, source });
       }
-      return { mounts: prepared, release };
+      return { mounts: prepared, environment: fromClient.environment, release };
     } catch (error) {
       await release();
       throw error;
     }
   }
 
-  async #source(session: Session, mount: MountOperation, inputs: readonly Result[], releases: (() => void)[]): Promise<PreparedMount['source'] | undefined> {
+  async #source(session: Session, mount: MountOperation, inputs: readonly Result[], releases: (() => void)[]): Promise<PreparedMount['source']> {
     switch (mount.type) {
       case 'tmpfs': return { kind: 'tmpfs', size: mount.size };
       case 'cache': return { kind: 'path', path: await this.#cache(mount, releases) };
-      case 'bind': return { kind: 'path', path: await this.#bind(session, mount, inputs[mount.input!]!) };
-      case 'secret': case 'ssh':
-        if (mount.required) throw notFound(`${mount.type === 'ssh' ? 'ssh agent' : 'secret'} ${mount.id || mount.source || 'default'}: not found`);
-        return undefined;
+      default: return { kind: 'path', path: await this.#bind(session, mount, inputs[mount.input!]!) };
     }
   }
 

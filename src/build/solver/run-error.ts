@@ -2,10 +2,12 @@
 import { CaissonError } from '../../errors.ts';
 
 export class RunError extends CaissonError {
+  readonly argv: readonly string[];
   readonly exitCode: number;
 
   constructor(argv: readonly string[], exitCode: number) {
     super('system', `The command '${argv.join(' ')}' returned a non-zero code: ${exitCode}`, { operation: 'run', object: argv.join(' ') });
+    this.argv = argv;
     this.exitCode = exitCode;
   }
 }

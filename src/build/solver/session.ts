@@ -17,6 +17,24 @@ export interface Observer {
   removed(container: string): void;
 }
 
+/** Told of each vertex that is solved. */
+export interface Watcher {
+  /** Its inputs are there. */
+  begins(vertex: Vertex): void;
+  /** `failure`: what went wrong. */
+  ends(vertex: Vertex, outcome: { readonly cached: boolean; readonly failure?: unknown }): void;
+}
+
+/** What a build asks its client for, if it has one that can be asked. */
+export interface BuildClient {
+  /** Where the files of a context are, by its name; empty for the build's own. They come when they are asked for first. */
+  context(name: string): Promise<string>;
+  /** Undefined for a secret that the client does not have. */
+  secret(id: string): Promise<Uint8Array | undefined>;
+  /** Serves an ssh agent of the client's on a socket that is made at `path`; undefined for one that it does not have. */
+  agent(id: string, path: string): Promise<{ close(): void } | undefined>;
+}
+
 export interface SessionOptions {
   /** Nothing that is known already counts. */
   readonly noCache: boolean;
@@ -24,6 +42,9 @@ export interface SessionOptions {
   readonly removeContainers: boolean;
   readonly removeFailedContainers: boolean;
   readonly signal: AbortSignal;
+  /** Undefined: all that the client has was sent with the request. */
+  readonly client?: BuildClient;
+  readonly watcher?: Watcher;
 }
 
 export class Session {
@@ -34,6 +55,7 @@ export class Session {
   readonly #directory: string;
   readonly #observers = new Map<Digest, Observer>();
   readonly #descriptions = new Map<Digest, string>();
+  readonly #fresh = new Set<Digest>();
   readonly #releases: (() => void)[] = [];
 
   constructor(root: string, options: SessionOptions) {
@@ -41,6 +63,11 @@ export class Session {
     this.#directory = `${root}/${randomUUID()}`;
     this.context = `${this.#directory}/context`;
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** The directory of a context, by its name. Rejects when the client does not send it. */
+  contextDirectory(name: string): Promise<string> {
+    return this.options.client?.context(name) ?? Promise.resolve(this.context);
   }
 
   /** A new directory that lives as long as the session. */
@@ -55,6 +82,15 @@ export class Session {
     if (this.#observers.has(vertex.digest)) return;
     this.#observers.set(vertex.digest, observer);
     this.#descriptions.set(vertex.digest, description);
+  }
+
+  /** What is known of it already does not count. */
+  ignoreCache(vertex: Vertex): void {
+    this.#fresh.add(vertex.digest);
+  }
+
+  ignoresCache({ digest }: Vertex): boolean {
+    return this.options.noCache || this.#fresh.has(digest);
   }
 
   observerOf(vertex: Vertex): Observer | undefined {

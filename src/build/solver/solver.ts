@@ -17,7 +17,7 @@ import { contentDigest } from './content-digest.ts';
 import { type CopiedSource, copyPieces, directoryPieces, excluder } from './copy-layer.ts';
 import { download } from './download.ts';
 import type { Executor } from './executor.ts';
-import { findSources } from './find-sources.ts';
+import { findSources, type SourceTree } from './find-sources.ts';
 import type { MountPreparer } from './mounts.ts';
 import { directoriesOf, type Result } from './result.ts';
 import { BuildCancelled, RunError } from './run-error.ts';
@@ -86,17 +86,34 @@ export class Solver {
     return solved;
   }
 
+  /** Resolves when nothing is being made for a session any more: after a failure other steps end in their own time. */
+  async settled(session: Session): Promise<void> {
+    const making: Iterable<Promise<Solved>> = this.#memory.get(session)?.values() ?? [];
+    await Promise.allSettled(making);
+  }
+
   async #solve(session: Session, vertex: Vertex): Promise<Solved> {
-    if (session.options.signal.aborted) throw new BuildCancelled();
+    const { signal, watcher } = session.options;
+    const inputs = await Promise.all(vertex.inputs.map((input) => this.solve(session, input)));
+    if (signal.aborted) throw new BuildCancelled();
+    watcher?.begins(vertex);
+    try {
+      const solved = await this.#solveAlone(session, vertex, inputs);
+      watcher?.ends(vertex, solved);
+      return solved;
+    } catch (failure) {
+      watcher?.ends(vertex, { cached: false, failure });
+      throw failure;
+    }
+  }
+
+  async #solveAlone(session: Session, vertex: Vertex, inputs: readonly Solved[]): Promise<Solved> {
     const { operation } = vertex;
     const given = (result: Result): Solved => ({ result, cached: true, createdAt: 0, content: '' });
-    if (isLayered(operation)) {
-      const inputs = await Promise.all(vertex.inputs.map((input) => this.solve(session, input)));
-      return this.#layer(session, vertex, await this.#making(session, vertex, operation, inputs.map(({ result }) => result)));
-    }
+    if (isLayered(operation)) return this.#layer(session, vertex, await this.#making(session, vertex, operation, inputs.map(({ result }) => result)));
     switch (operation.kind) {
       case 'image': return given({ kind: 'layers', topLayer: operation.topLayer });
-      case 'context': return given({ kind: 'directory', path: session.context });
+      case 'context': return given({ kind: 'directory', path: await session.contextDirectory(operation.name) });
       case 'inline': return given({ kind: 'directory', path: inlineDirectory(session, operation.files) });
       case 'download': return given({ kind: 'directory', path: await this.#download(session, operation) });
     }
@@ -112,9 +129,9 @@ export class Solver {
     if (inputs[0]?.kind === 'unknown') return { kind: 'unknown', why: 'a step before it runs' };
     if (results.length < inputs.length) return { kind: 'unknown', why: 'the files it needs have to be made first' };
     const { parts } = await this.#making(session, vertex, operation, results);
-    const known = session.options.noCache ? undefined : this.#parts.cache.get(keyOf(parts));
+    const known = session.ignoresCache(vertex) ? undefined : this.#parts.cache.get(keyOf(parts));
     if (known) return { kind: 'known', result: { kind: 'layers', topLayer: known.topLayer as Digest | null }, createdAt: known.createdAt };
-    return { kind: 'unknown', why: session.options.noCache ? 'nothing known is to count' : this.#whyNot(session, vertex, parts) };
+    return { kind: 'unknown', why: session.ignoresCache(vertex) ? 'nothing known is to count' : this.#whyNot(session, vertex, parts) };
   }
 
   #whyNot(session: Session, vertex: Vertex, parts: KeyParts): string {
@@ -135,7 +152,7 @@ export class Solver {
     if (base.kind !== 'layers') throw new TypeError('a tree is made on layers');
     switch (operation.kind) {
       case 'run': return this.#runMaking(session, vertex, operation, base.topLayer, inputs);
-      case 'copy': return this.#copyMaking(session, operation, base.topLayer, inputs);
+      case 'copy': return this.#copyMaking(vertex, operation, base.topLayer, inputs);
       case 'directory': return {
         parts: { kind: 'directory', base: String(base.topLayer), path: operation.path },
         content: '',
@@ -148,7 +165,7 @@ export class Solver {
   async #layer(session: Session, vertex: Vertex, making: Making): Promise<Solved> {
     const key = keyOf(making.parts);
     const { cache } = this.#parts;
-    if (!session.options.noCache) {
+    if (!session.ignoresCache(vertex)) {
       const known = cache.get(key);
       if (known) {
         cache.used(key, Date.now());
@@ -205,7 +222,7 @@ export class Solver {
     const observer = session.observerOf(vertex) ?? silent;
     const prepared = await mounts.prepare(session, operation.mounts, inputs);
     try {
-      const { container, exitCode } = await executor.run({ operation, topLayer, mounts: prepared.mounts, observer, signal: options.signal });
+      const { container, exitCode } = await executor.run({ operation, topLayer, mounts: prepared.mounts, environment: prepared.environment, observer, signal: options.signal });
       const failed = exitCode !== 0;
       const remove = async (): Promise<void> => {
         await executor.remove(container);
@@ -239,13 +256,13 @@ export class Solver {
     return parts;
   }
 
-  async #copyMaking(session: Session, operation: CopyOperation, topLayer: Digest | null, inputs: readonly Result[]): Promise<Making> {
+  async #copyMaking(vertex: Vertex, operation: CopyOperation, topLayer: Digest | null, inputs: readonly Result[]): Promise<Making> {
     const { storage } = this.#parts;
     const sources: CopiedSource[] = [];
     const contents: Record<string, string> = {};
     for (const { input, path } of operation.sources) {
       const result = inputs[input]!;
-      const tree = { layers: directoriesOf(storage, result), isContext: result.kind === 'directory' && result.path === session.context };
+      const tree = { layers: directoriesOf(storage, result), isContext: vertex.inputs[input]!.operation.kind === 'context', digest: vertex.inputs[input]!.digest };
       const isDownload = path === '';
       for (const source of isDownload ? downloaded(operation, tree) : findSources(operation.instruction, tree, path)) {
         const skip = operation.excludes.length === 0 ? undefined : excluder(operation.excludes);
@@ -289,7 +306,7 @@ async function* ended(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
 }
 
 /** The one file of a download. */
-function downloaded(operation: CopyOperation, tree: { layers: readonly string[]; isContext: boolean }): CopiedSource[] {
+function downloaded(operation: CopyOperation, tree: SourceTree): CopiedSource[] {
   return findSources(operation.instruction, tree, '*').map((source) => ({ ...source, unpackable: false }));
 }
 

@@ -2,14 +2,17 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClassicBuilder } from '../../build/classic/build.ts';
+import type { BuildkitService } from '../../build/buildkit/service.ts';
 import { MountPreparer } from '../../build/solver/mounts.ts';
 import { Solver } from '../../build/solver/solver.ts';
 import { hostPlatform } from '../../images/config.ts';
+import { anonymous } from '../../images/registry/credentials.ts';
 import { makeSpread } from '../../storage/spread.ts';
 import type { EngineContext } from '../context.ts';
 import type { BuildService } from '../engine.ts';
 import { createImageResolver } from './base-image.ts';
-import { buildUsage, pruneBuildCache } from './cache-usage.ts';
+import { buildUsage, cacheUsage, pruneBuildCache } from './cache-usage.ts';
+import { sessionCredentials } from './session-credentials.ts';
 import { createStepExecutor } from './step-container.ts';
 
 export function createBuildService(context: EngineContext): BuildService {
@@ -18,12 +21,22 @@ export function createBuildService(context: EngineContext): BuildService {
   // What the last daemon's builds have left: each ended with it.
   rmSync(temporaryRoot, { recursive: true, force: true });
   makeSpread(temporaryRoot, 0o700);
-  const mounts = new MountPreparer(join(settings.dataRoot, 'build', 'caches'), storage);
+  const mounts = new MountPreparer(join(settings.dataRoot, 'build', 'caches'), join(settings.execRoot, 'build'), storage);
   const solver = new Solver({ storage, cache, executor: createStepExecutor(context), mounts, hold: (layer) => images.hold(layer) });
   const builder = new ClassicBuilder({
-    images, storage, cache, solver, temporaryRoot, host: hostPlatform(), resolveImage: (request) => createImageResolver(images, request),
+    images, storage, cache, solver, temporaryRoot, host: hostPlatform(), resolveImage: ({ pull, credentials, signal }) => createImageResolver(images, { pull, signal, credentials: (registry) => credentials.get(registry) ?? anonymous }),
   });
+  let buildkit: Promise<BuildkitService> | undefined;
+  const loadBuildkit = async (): Promise<BuildkitService> => {
+    const { createBuildkitService } = await import('../../build/buildkit/service.ts');
+    return createBuildkitService({
+      images, storage, solver, temporaryRoot, host: hostPlatform(), contextRoot: join(settings.dataRoot, 'build', 'contexts'),
+      resolveImage: (job, pull) => createImageResolver(images, { pull, signal: job.signal, credentials: (registry) => sessionCredentials(job, registry) }),
+      usage: cacheUsage(context, cache),
+    });
+  };
   return {
+    buildkit: () => (buildkit ??= loadBuildkit()),
     build: (request, send) => builder.build(request, send),
     usage: () => buildUsage(cache),
     prune: (options) => pruneBuildCache(context, cache, options),

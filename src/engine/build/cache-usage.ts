@@ -1,4 +1,6 @@
 /** The build cache as people see it: `docker builder prune`, `docker system df`. */
+import type { CacheUsage, UsageRecord } from '../../build/buildkit/cache-usage.ts';
+import { timestampOf } from '../../build/buildkit/timestamps.ts';
 import { invalidParameter } from '../../errors.ts';
 import type { Digest } from '../../storage/driver.ts';
 import type { BuildCacheRow, BuildCacheStore } from '../../store/build-cache.ts';
@@ -19,6 +21,37 @@ export function buildUsage(cache: BuildCacheStore): object[] {
     LastUsedAt: row.uses === 0 ? null : new Date(row.usedAt).toISOString(),
     UsageCount: row.uses,
   }));
+}
+
+/** The same for BuildKit's clients. */
+export function cacheUsage(context: EngineContext, cache: BuildCacheStore): CacheUsage {
+  return {
+    records: () => cache.all().filter(({ hasTree }) => hasTree).map(usageRecord),
+    async prune({ filter, keepDuration, reservedSpace, maxUsedSpace }) {
+      const before = cache.all().filter(({ hasTree }) => hasTree);
+      const until: Filters = keepDuration > 0 ? { 'unused-for': [`${keepDuration / 1e9}s`] } : {};
+      await pruneBuildCache(context, cache, { all: true, keepStorage: reservedSpace || maxUsedSpace, filters: { ...filtersOf(filter), ...until } });
+      return before.filter(({ key }) => cache.get(key) === undefined).map(usageRecord);
+    },
+  };
+}
+
+function usageRecord(row: BuildCacheRow): UsageRecord {
+  const { description, size, createdAt, usedAt, uses } = row;
+  return {
+    id: shownId(row), mutable: false, inUse: false, size, createdAt: timestampOf(createdAt), ...(uses === 0 ? {} : { lastUsedAt: timestampOf(usedAt) }), usageCount: uses,
+    description, recordType: 'regular', shared: false,
+  };
+}
+
+/** `id==abc`, `type==regular`: containerd's filters, of which equality is what clients send. */
+function filtersOf(filter: readonly string[]): Record<string, string[]> {
+  const filters: Record<string, string[]> = {};
+  for (const term of filter.flatMap((each) => each.split(','))) {
+    const [, name, value] = /^(\w+)(?:==|~=)"?([^"]*)"?$/.exec(term) ?? [];
+    if (name !== undefined) (filters[name] ??= []).push(value!);
+  }
+  return filters;
 }
 
 /** Docker's ids of such records have 25 characters. */

@@ -67,11 +67,11 @@ async function stop(context: EngineContext, container: Container): Promise<void>
   }
 }
 
-function stepRequest({ operation, mounts, observer }: RunRequest) {
+function stepRequest({ operation, mounts, environment, observer }: RunRequest) {
   const { argv, env, cwd, user, volumes, network, settings } = operation;
   const hostConfig = settings.hostConfig as HostConfig;
   return {
-    Cmd: [...argv], Env: [...env], WorkingDir: cwd, User: user, Image: observer.base, AttachStdout: true, AttachStderr: true,
+    Cmd: [...argv], Env: [...env, ...environment], WorkingDir: cwd, User: user, Image: observer.base, AttachStdout: true, AttachStderr: true,
     ...(volumes.length === 0 ? {} : { Volumes: Object.fromEntries(volumes.map((path) => [path, {}])) }),
     HostConfig: {
       ...hostConfig, NetworkMode: network || 'default', LogConfig: { Type: 'none' },

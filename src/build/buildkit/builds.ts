@@ -1,0 +1,111 @@
+/**
+ * Builds that go on, by the refs that clients give them. buildx drives a build itself: its `Solve` has no frontend and lasts until it has
+ * returned, over the gateway, what it has made of its own requests.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Builder, Frontend } from './builder.ts';
+import type { BuildJob } from './build-job.ts';
+import { History } from './history.ts';
+import type { SolveRequest } from './proto/control.ts';
+import { RpcError, rpcCode } from './rpc.ts';
+
+interface Running {
+  readonly job: BuildJob;
+  /** What the client has asked for, by ids that it knows. */
+  readonly results: Map<string, Frontend>;
+  /** Settles when the client has said which of them it wants; undefined: none. */
+  readonly returned: PromiseWithResolvers<Frontend | undefined>;
+}
+
+/** How long a client's other calls wait for the build that they belong to: all come at once. Milliseconds. */
+const patience = 5000;
+
+export class Builds {
+  readonly history = new History();
+  readonly #builder: Builder;
+  readonly #running = new Map<string, Running>();
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  constructor(builder: Builder) {
+    this.#builder = builder;
+  }
+
+  /** The whole of a build: to be answered when it has ended. Rejects with RpcError. */
+  async solve(request: SolveRequest, signal: AbortSignal): Promise<Record<string, string>> {
+    if (this.#running.has(request.ref)) throw new RpcError(rpcCode.unknown, `job ID ${request.ref} exists`);
+    const job = await this.#builder.begin(request.ref, request.session, signal);
+    const running: Running = { job, results: new Map(), returned: Promise.withResolvers() };
+    running.returned.promise.catch(() => undefined);
+    this.#running.set(request.ref, running);
+    job.signal.addEventListener('abort', () => running.returned.reject(new RpcError(rpcCode.cancelled, 'context canceled')));
+    for (const wake of this.#waiting.get(request.ref) ?? []) wake();
+    const record = this.history.begin(request, job);
+    try {
+      const frontend = await this.#frontend(running, request);
+      const answers = frontend === undefined ? {} : await this.#builder.export(job, frontend, exportersOf(request));
+      record.end({ answers });
+      return answers;
+    } catch (error) {
+      record.end({ error: error as RpcError });
+      throw error;
+    } finally {
+      this.#running.delete(request.ref);
+      await job.end();
+    }
+  }
+
+  async #frontend(running: Running, { frontend, frontendAttrs, definition }: SolveRequest): Promise<Frontend | undefined> {
+    if (frontend === '' && (definition === undefined || definition.def.length === 0)) return running.returned.promise;
+    return this.#plan(running, frontend, frontendAttrs);
+  }
+
+  #plan({ job }: Running, frontend: string, attributes: ReadonlyMap<string, string>): Promise<Frontend> {
+    if (frontend !== 'dockerfile.v0') {
+      throw new RpcError(rpcCode.unimplemented, frontend === '' ? 'builds without a Dockerfile are not supported' : `frontend ${frontend} is not supported: Caisson builds Dockerfiles`);
+    }
+    return this.#builder.plan(job, attributes);
+  }
+
+  /** For the gateway: plans what the client asks for, and gives it an id. */
+  async request(ref: string, frontend: string, attributes: ReadonlyMap<string, string>, evaluate: boolean): Promise<{ readonly id: string; readonly frontend: Frontend }> {
+    const running = await this.get(ref);
+    const planned = await this.#plan(running, frontend, attributes);
+    if (evaluate) await planned.solve();
+    const id = randomUUID();
+    running.results.set(id, planned);
+    return { id, frontend: planned };
+  }
+
+  /** For the gateway: what the client's own requests have come to. */
+  async return(ref: string, outcome: { readonly result: string | undefined } | { readonly error: RpcError }): Promise<void> {
+    const { results, returned } = await this.get(ref);
+    if ('error' in outcome) returned.reject(outcome.error);
+    else returned.resolve(outcome.result === undefined ? undefined : results.get(outcome.result));
+  }
+
+  /** Rejects when it does not begin. */
+  async get(ref: string): Promise<Running> {
+    const running = this.#running.get(ref);
+    if (running) return running;
+    await this.#begun(ref);
+    const begun = this.#running.get(ref);
+    if (begun === undefined) throw new RpcError(rpcCode.unknown, `no such job ${ref}`);
+    return begun;
+  }
+
+  async #begun(ref: string): Promise<void> {
+    const waiting = this.#waiting.get(ref) ?? new Set();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.set(ref, waiting.add(resolve));
+    const timer = setTimeout(resolve, patience);
+    await promise;
+    clearTimeout(timer);
+    waiting.delete(resolve);
+    if (waiting.size === 0) this.#waiting.delete(ref);
+  }
+}
+
+function exportersOf({ exporters, exporterDeprecated, exporterAttrsDeprecated }: SolveRequest): SolveRequest['exporters'] {
+  if (exporters.length > 0) return exporters;
+  return exporterDeprecated === '' ? [] : [{ type: exporterDeprecated, attrs: exporterAttrsDeprecated }];
+}

@@ -1,0 +1,253 @@
+/**
+ * The Dockerfile frontend for BuildKit's way in: the Dockerfile and `.dockerignore` are asked for, base images are found, and what is
+ * planned becomes steps that the client sees. Files of the context come when a step needs them, and only those that some step names.
+ */
+import { CaissonError, notImplemented } from '../../errors.ts';
+import type { Platform } from '../../images/platform.ts';
+import { canonical, parseReference, withDefaultTag } from '../../images/reference.ts';
+import type { Digest } from '../../storage/driver.ts';
+import type { Dockerfile } from '../dockerfile/instruction.ts';
+import { parseDockerfile } from '../dockerfile/parse.ts';
+import { BuildArgs } from '../frontend/build-args.ts';
+import type { ResolveImage } from '../frontend/options.ts';
+import { Planner } from '../frontend/plan.ts';
+import { platformArgs } from '../frontend/platform-args.ts';
+import { neededStages, targetStage } from '../frontend/stage-selection.ts';
+import type { PlannedStage, Step } from '../frontend/step.ts';
+import { imageVertex, type Vertex } from '../graph/vertex.ts';
+import { readIgnoreFile } from '../ignore-patterns.ts';
+import type { Observer, Session, Watcher } from '../solver/session.ts';
+import { BuildCancelled } from '../solver/run-error.ts';
+import { buildFailure, type SourceFile, type SourceRange, sourceDetail, stepFailure, vertexDetail } from './build-error.ts';
+import type { BuildJob } from './build-job.ts';
+import { contextPaths } from './context-paths.ts';
+import type { DockerfileRequest } from './frontend-options.ts';
+import type { ProgressVertex } from './progress.ts';
+import { namesOf, stepText } from './step-names.ts';
+import { transferTeller } from './transfer-status.ts';
+
+export interface PlannedBuild {
+  /** All that are needed for the target, it last. */
+  readonly stages: readonly PlannedStage[];
+  readonly target: PlannedStage;
+  readonly platform: Platform;
+  readonly file: SourceFile;
+}
+
+export interface DockerfileBuildParts {
+  readonly host: Platform;
+  readonly resolveImage: ResolveImage;
+  /** An empty directory of the build's own. */
+  readonly temporary: () => string;
+}
+
+/** Where a step stands, and what is told of it. */
+interface ShownStep {
+  readonly vertex: ProgressVertex;
+  readonly range: SourceRange | undefined;
+}
+
+export class DockerfileBuild {
+  readonly #parts: DockerfileBuildParts;
+  readonly #job: BuildJob;
+  readonly #request: DockerfileRequest;
+  readonly #shown = new Map<Digest, ShownStep>();
+  /** By their topmost layers. */
+  readonly #imageNames = new Map<Digest | null, string>();
+  #file: SourceFile;
+  /** The step that has failed first. */
+  #failed: ShownStep | undefined;
+
+  constructor(parts: DockerfileBuildParts, job: BuildJob, request: DockerfileRequest) {
+    this.#parts = parts;
+    this.#job = job;
+    this.#request = request;
+    this.#file = { name: request.filename, text: '' };
+  }
+
+  /** Rejects with RpcError for what is wrong with the Dockerfile, or cannot be had. */
+  async plan(): Promise<PlannedBuild> {
+    const ownIgnore = await this.#readDockerfile();
+    const dockerfile = this.#parse();
+    checkFrontend(this.#request.options.buildArgs['BUILDKIT_SYNTAX'] ?? dockerfile.syntax);
+    const stages = await this.#planStages(dockerfile);
+    const ignore = ownIgnore ?? await this.#readIgnore();
+    const target = stages.at(-1)!;
+    this.#show(dockerfile, stages, readIgnoreFile(ignore ?? ''), target.tree);
+    return { stages, target, platform: this.#request.options.platform ?? this.#parts.host, file: this.#file };
+  }
+
+  /** Makes the steps known to a session of the solver: what they are called, and which of them must run again. */
+  register(session: Session, { stages }: PlannedBuild): void {
+    const { noCache } = this.#request;
+    for (const stage of stages) {
+      for (const step of [...stage.triggers, ...stage.steps]) {
+        session.observe(step.tree, step.text || stage.text, this.#observer(step));
+        if (noCache !== 'all' && noCache.includes(stage.name)) session.ignoreCache(step.tree);
+      }
+    }
+  }
+
+  readonly watcher: Watcher = {
+    begins: ({ digest }) => this.#shown.get(digest)?.vertex.begin(),
+    ends: ({ digest, operation }, { cached, failure }) => {
+      const shown = this.#shown.get(digest);
+      if (failure !== undefined && !(failure instanceof BuildCancelled)) this.#failed ??= shown;
+      shown?.vertex.end({ cached: cached && operation.kind !== 'context' && operation.kind !== 'inline', ...(failure === undefined ? {} : { error: stepFailure(failure) }) });
+    },
+  };
+
+  /** What the client is told of an error of a step. */
+  failure(error: unknown): Error {
+    const { vertex, range } = this.#failed ?? {};
+    return buildFailure(error, [
+      ...(range === undefined ? [] : [sourceDetail(this.#file, [range])]), ...(vertex ? [vertexDetail(vertex.digest)] : []),
+    ]);
+  }
+
+  async #readDockerfile(): Promise<string | undefined> {
+    const { filename } = this.#request;
+    const names = [filename, `${filename}.dockerignore`, ...(filename === 'Dockerfile' ? ['dockerfile'] : [])];
+    const [text, ignore, lower] = await this.#internal(`[internal] load build definition from ${filename}`, (vertex) =>
+      this.#job.readFiles(vertex, 'dockerfile', names, this.#parts.temporary(), 'transferring dockerfile:'));
+    const found = text ?? lower;
+    if (found === undefined) throw buildFailure(new CaissonError('invalid-parameter', `failed to read dockerfile: open ${filename}: no such file or directory`), []);
+    this.#file = { name: filename, text: found };
+    return ignore;
+  }
+
+  async #readIgnore(): Promise<string | undefined> {
+    const [text] = await this.#internal('[internal] load .dockerignore', (vertex) =>
+      this.#job.readFiles(vertex, 'context', ['.dockerignore'], this.#parts.temporary(), 'transferring context:'));
+    return text;
+  }
+
+  #parse(): Dockerfile {
+    try {
+      return parseDockerfile(this.#file.text);
+    } catch (error) {
+      const line = /^line (\d+)$/.exec((error as CaissonError).object ?? '')?.[1];
+      throw this.#failureAt(error, line === undefined ? undefined : { start: Number(line), end: Number(line) });
+    }
+  }
+
+  async #planStages(dockerfile: Dockerfile): Promise<PlannedStage[]> {
+    const { host } = this.#parts;
+    const { options } = this.#request;
+    const args = new BuildArgs(options.buildArgs, platformArgs(host, options.platform ?? host));
+    for (const { args: declared } of dockerfile.globalArgs) for (const { key, value } of declared) args.declareGlobal(key, value);
+    const planner = new Planner({ dockerfile, options, args, host, resolveImage: this.#resolveImage() });
+    const target = this.#attempt(() => targetStage(dockerfile, options.target));
+    const stages: PlannedStage[] = [];
+    for (const index of neededStages(dockerfile, target, args)) {
+      const stage = await planner.plan(index, index === target, () => undefined);
+      if (stage.failure) throw this.#failureAt(stage.failure.error, rangeOf(stage.failure));
+      stages.push(stage);
+    }
+    return stages;
+  }
+
+  #attempt<Result>(action: () => Result): Result {
+    try {
+      return action();
+    } catch (error) {
+      throw buildFailure(error, []);
+    }
+  }
+
+  #failureAt(error: unknown, range: SourceRange | undefined): Error {
+    return buildFailure(error, range ? [sourceDetail(this.#file, [range])] : []);
+  }
+
+  /** Each image is looked for once. */
+  #resolveImage(): ResolveImage {
+    const known = new Map<string, ReturnType<ResolveImage>>();
+    return (name, platform) => {
+      const full = canonical(withDefaultTag(parseReference(name)));
+      const key = `${full} ${JSON.stringify(platform)}`;
+      let image = known.get(key);
+      if (image === undefined) {
+        image = this.#internal(`[internal] load metadata for ${full}`, (vertex) =>
+          this.#parts.resolveImage(name, platform, transferTeller(vertex)));
+        known.set(key, image);
+        image.then(({ topLayer }) => void this.#imageNames.set(topLayer, full), () => undefined);
+      }
+      return image.catch((error: unknown) => {
+        if (!(error instanceof CaissonError)) throw error;
+        throw new CaissonError(error.class, `${name}: failed to resolve source metadata for ${full}: ${error.message}`, { cause: error });
+      });
+    };
+  }
+
+  /** A step of the frontend's own. */
+  async #internal<Result>(name: string, action: (vertex: ProgressVertex) => Promise<Result>): Promise<Result> {
+    const vertex = this.#job.progress.vertex(name);
+    vertex.begin();
+    try {
+      const result = await action(vertex);
+      vertex.end();
+      return result;
+    } catch (error) {
+      vertex.end({ error: stepFailure(error) });
+      throw error;
+    }
+  }
+
+  #show(dockerfile: Dockerfile, stages: readonly PlannedStage[], excludes: readonly string[], tree: Vertex): void {
+    for (const [name, { context, paths: followPaths }] of contextPaths(tree)) {
+      const vertex = this.#showVertex(context, name === '' ? '[internal] load build context' : `[context ${name}] load from client`);
+      this.#job.expect(name, { vertex, excludes: name === '' ? excludes : [], followPaths });
+    }
+    for (const stage of stages) {
+      const names = namesOf(dockerfile, stage);
+      if (stage.base.kind === 'image') {
+        const { topLayer } = stage.base.image;
+        this.#showVertex(imageVertex(topLayer), names.next(`FROM ${this.#imageNames.get(topLayer)}`), rangeOf(dockerfile.stages[stage.index]!.from));
+      }
+      for (const step of [...stage.triggers, ...stage.steps]) if (step.kind !== 'config') this.#showStep(step, names.next(stepText(step)));
+    }
+  }
+
+  #showStep(step: Step, name: string): void {
+    const { tree } = step;
+    const range = rangeOf(step);
+    for (const input of tree.inputs.slice(1)) {
+      if (input.operation.kind === 'inline') this.#showVertex(input, '[internal] preparing inline document');
+      else if (input.operation.kind === 'download') this.#showVertex(input, name, range);
+      else if (input.operation.kind === 'image') this.#showVertex(input, `FROM ${this.#imageNames.get(input.operation.topLayer)}`, range);
+    }
+    this.#showVertex(tree, name, range);
+  }
+
+  #showVertex({ digest, inputs }: Vertex, name: string, range?: SourceRange): ProgressVertex {
+    const known = this.#shown.get(digest);
+    if (known !== undefined) return known.vertex;
+    const vertex = this.#job.progress.vertex(name, inputs.flatMap((input) => this.#shown.get(input.digest)?.vertex ?? []), `${this.#job.ref} ${digest}`);
+    this.#shown.set(digest, { vertex, range });
+    return vertex;
+  }
+
+  #observer({ tree }: Step): Observer {
+    return {
+      base: '',
+      started: () => undefined,
+      output: (stream, data) => {
+        this.#shown.get(tree.digest)?.vertex.log(stream === 'stdout' ? 1 : 2, data);
+        return undefined;
+      },
+      removed: () => undefined,
+    };
+  }
+}
+
+/** Labels that were asked for stand nowhere in the file. */
+const rangeOf = ({ line, endLine }: { readonly line: number; readonly endLine: number }): SourceRange | undefined =>
+  line === 0 ? undefined : { start: line, end: endLine };
+
+const frontends = /^(?:(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?)(?::[^@]*)?(?:@.*)?$/;
+
+/** Dockerfiles are built here, whatever version of Docker's own frontend they name. */
+function checkFrontend(syntax: string | null | undefined): void {
+  if (syntax === undefined || syntax === null || frontends.test(syntax.split(/\s/, 1)[0]!)) return;
+  throw buildFailure(notImplemented(`frontend image ${syntax} is not supported: Caisson builds Dockerfiles itself, and runs no other frontend`, { object: syntax }), []);
+}

@@ -1,0 +1,20 @@
+/** What becomes of a build that has been solved: an image, files at the client. */
+import type { ImageService } from '../../../images/service.ts';
+import type { StorageDriver } from '../../../storage/driver.ts';
+import type { BuildJob } from '../build-job.ts';
+import type { StageImage } from '../image-config.ts';
+
+export interface ExportRequest {
+  readonly job: BuildJob;
+  readonly image: StageImage;
+  /** As the client has given them: `name`, `dest`, … */
+  readonly attributes: ReadonlyMap<string, string>;
+}
+
+export interface ExporterParts {
+  readonly images: ImageService;
+  readonly storage: StorageDriver;
+}
+
+/** Resolves to what the client is told: `containerimage.digest`, … */
+export type Exporter = (parts: ExporterParts, request: ExportRequest) => Promise<Readonly<Record<string, string>>>;
