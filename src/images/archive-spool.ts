@@ -8,6 +8,7 @@ import { invalidParameter } from '../errors.ts';
 import { Pace } from '../storage/pace.ts';
 import { componentsInRoot } from '../storage/paths.ts';
 import { removeTree } from '../storage/remove.ts';
+import { compressionOf } from '../storage/tar/compression.ts';
 import { fromByteString, type TarEntry } from '../storage/tar/entry.ts';
 import { TarReader } from '../storage/tar/reader.ts';
 
@@ -15,7 +16,7 @@ import { TarReader } from '../storage/tar/reader.ts';
 const maxEntries = 100_000;
 /** Manifests, indexes and configurations are far smaller. */
 const maxDocument = 16 * 1024 * 1024;
-const readSize = 1024 * 1024;
+const readSize = 256 * 1024;
 const maxLinks = 10;
 
 export class ArchiveSpool {
@@ -76,15 +77,27 @@ export class ArchiveSpool {
     }
   }
 
-  async *stream(name: string): AsyncGenerator<Uint8Array> {
+  isCompressed(name: string): boolean {
     const fd = this.#open(name);
     try {
+      const head = Buffer.alloc(8);
+      return compressionOf(head.subarray(0, readSync(fd, head, 0, head.length, 0))) !== 'none';
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** A file's bytes. With `reuse` each piece is overwritten when the next is asked for. */
+  async *stream(name: string, { reuse }: { readonly reuse: boolean }): AsyncGenerator<Uint8Array> {
+    const fd = this.#open(name);
+    try {
+      let piece = Buffer.allocUnsafeSlow(readSize);
       for (let at = 0; ;) {
-        const buffer = Buffer.allocUnsafeSlow(readSize);
-        const count = readSync(fd, buffer, 0, readSize, at);
+        const count = readSync(fd, piece, 0, readSize, at);
         if (count === 0) return;
         at += count;
-        yield buffer.subarray(0, count);
+        yield piece.subarray(0, count);
+        if (!reuse) piece = Buffer.allocUnsafeSlow(readSize);
       }
     } finally {
       closeSync(fd);

@@ -104,7 +104,9 @@ async function* unpackWithProgress(
   diffId: Digest,
 ): AsyncGenerator<ProgressRecord> {
   const progress = { current: 0, total: spool.size(layer.file) };
-  const tar = decompress(verified(spool.stream(layer.file), layer.digest, progress));
+  const isCompressed = spool.isCompressed(layer.file);
+  const blob = verified(spool.stream(layer.file, { reuse: !isCompressed }), layer.digest, progress);
+  const tar = isCompressed ? decompress(blob) : blob;
   const done = storage.unpack(parent, tar, diffId);
   const record = () => ({
     status: 'Loading layer',

@@ -81,7 +81,8 @@ export interface StorageDriver {
   layer(chainId: Digest): LayerInfo | undefined;
   layers(): LayerInfo[];
   /**
-   * Unpacks an uncompressed layer tar on top of `parent`, and verifies it against `diffId` when given. Idempotent: an
+   * Unpacks an uncompressed layer tar on top of `parent`, and verifies it against `diffId` when given. A piece of the tar may be
+   * overwritten once the next is asked for. Idempotent: an
    * existing layer is returned. A failed or interrupted unpack leaves nothing. Rejects with invalid-parameter for a tar
    * that climbs out of its root, is truncated or does not have the digest.
    */

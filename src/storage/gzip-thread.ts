@@ -3,8 +3,16 @@ import { parentPort } from 'node:worker_threads';
 import { gzipBlock } from '../linux/ffi/gzip.ts';
 import type { Batch } from './batches.ts';
 
-/** Every block is answered, in their order, by its member of a gzip file. Buffers go with the messages. */
+/** The answer to each block, in their order. */
+export interface Compressed {
+  /** Its member of a gzip file. */
+  readonly member: Batch;
+  /** Its buffer, which is free again. */
+  readonly block: ArrayBuffer;
+}
+
 parentPort?.on('message', (block: Batch) => {
   const member = gzipBlock(block);
-  parentPort?.postMessage(member, [member.buffer]);
+  const answer: Compressed = { member, block: block.buffer };
+  parentPort?.postMessage(answer, [member.buffer, block.buffer]);
 });

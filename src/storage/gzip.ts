@@ -2,11 +2,13 @@
 import { Worker } from 'node:worker_threads';
 import { systemError } from '../errors.ts';
 import { gzipBlock } from '../linux/ffi/gzip.ts';
-import { type Batch, Batches } from './batches.ts';
+import { type Batch, batchesOf, BufferPool } from './batches.ts';
+import type { Compressed } from './gzip-thread.ts';
 import { mostThreads, type PooledThread, ThreadPool } from './thread-pool.ts';
 
 /** Large enough that what a block does not know of the one before costs less than half a percent. */
 const blockSize = 1024 * 1024;
+const blocks = new BufferPool(blockSize, 2 * mostThreads);
 /** Bytes that are compressed before a thread would have begun. */
 const small = 64 * 1024;
 
@@ -15,7 +17,7 @@ export async function* gzip(stream: AsyncIterable<Uint8Array>): AsyncGenerator<U
   const members: Promise<Uint8Array>[] = [];
   let isEmpty = true;
   try {
-    for await (const block of new Batches(stream, blockSize)) {
+    for await (const block of batchesOf(stream, blocks)) {
       if (isEmpty && block.length <= small) yield gzipBlock(block);
       else members.push(handled(compress(block)));
       isEmpty = false;
@@ -50,7 +52,10 @@ class GzipThread implements PooledThread {
   #settle: { readonly resolve: (member: Uint8Array) => void; readonly reject: (error: unknown) => void } | undefined;
 
   constructor() {
-    this.#worker.on('message', (member: Uint8Array) => this.#settle?.resolve(member));
+    this.#worker.on('message', ({ member, block }: Compressed) => {
+      blocks.give(block);
+      this.#settle?.resolve(member);
+    });
     this.#worker.on('error', (cause: Error) => {
       this.usable = false;
       this.#settle?.reject(systemError(`the thread that compresses ended: ${cause.message}`, { operation: 'compress layer', cause }));

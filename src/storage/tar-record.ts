@@ -20,7 +20,8 @@ import { pathBytes } from './paths.ts';
 import type { Fragment } from './tar/entry.ts';
 
 const frameSize = 256 * 1024;
-const readSize = 1024 * 1024;
+/** Bytes that are handed out at once. */
+const blockSize = 256 * 1024;
 
 const kinds = { bytes: 1, file: 2 } as const;
 
@@ -111,9 +112,33 @@ export class TarRecordWriter {
 
 /**
  * Writes the archive again: `record` is the record's path, `root` the layer's directory, `replaced` the directory of
- * replaced files.
+ * replaced files. In blocks of one size, as memory that is new costs more than what is read into it.
  */
 export async function* replayTar(record: string, root: string, replaced: string): AsyncGenerator<Uint8Array> {
+  let block = Buffer.allocUnsafeSlow(blockSize);
+  let used = 0;
+  for (const part of parts(record, root, replaced)) {
+    for (let done = 0; done < part.length;) {
+      const count = part.read(block.subarray(used, used + part.length - done), done);
+      done += count;
+      used += count;
+      if (used < blockSize) continue;
+      yield block;
+      block = Buffer.allocUnsafeSlow(blockSize);
+      used = 0;
+    }
+  }
+  yield block.subarray(0, used);
+}
+
+/** A stretch of the archive, to be read before the next one is asked for. */
+interface Part {
+  readonly length: number;
+  /** Reads from `from` on, at least one byte and at most what `target` takes; returns how many. */
+  read(target: Buffer, from: number): number;
+}
+
+function* parts(record: string, root: string, replaced: string): Generator<Part> {
   const rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
   const elsewhere = new Set(list(replaced));
   let number = 0;
@@ -121,16 +146,16 @@ export async function* replayTar(record: string, root: string, replaced: string)
     for (const frame of frames(record)) {
       for (let at = 0; at < frame.length;) {
         if (frame[at] === kinds.bytes) {
-          const length = frame.readUInt32LE(at + 1);
-          yield frame.subarray(at + 5, at + 5 + length);
-          at += 5 + length;
+          const bytes = frame.subarray(at + 5, at + 5 + frame.readUInt32LE(at + 1));
+          yield { length: bytes.length, read: (target, from) => bytes.copy(target, 0, from) };
+          at += 5 + bytes.length;
           continue;
         }
         const item = fileItem(frame, at);
         const own = String(number++);
         const fd = elsewhere.has(own) ? openSync(`${replaced}/${own}`, 'r') : openBelow(rootFd, item.path);
         try {
-          for (const fragment of item.fragments) yield* fragmentData(fd, fragment, item.path);
+          for (const fragment of item.fragments) yield filePart(fd, fragment, item.path);
         } finally {
           closeSync(fd);
         }
@@ -184,15 +209,13 @@ function fileItem(frame: Buffer, start: number): { path: string; fragments: Frag
   return { path, fragments, end: at };
 }
 
-function* fragmentData(fd: number, { offset, length }: Fragment, path: string): Generator<Uint8Array> {
-  for (let done = 0; done < length;) {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(readSize, length - done));
-    const count = readSync(fd, buffer, 0, buffer.length, offset + done);
-    if (count === 0)
-      throw systemError(`a file of a layer is shorter than it was: ${path}`, { operation: 'pack layer' });
-    done += count;
-    yield buffer.subarray(0, count);
-  }
+function filePart(fd: number, { offset, length }: Fragment, path: string): Part {
+  const read = (target: Buffer, from: number): number => {
+    const count = readSync(fd, target, 0, target.length, offset + from);
+    if (count === 0) throw systemError(`a file of a layer is shorter than it was: ${path}`, { operation: 'pack layer' });
+    return count;
+  };
+  return { length, read };
 }
 
 function* frames(path: string): Generator<Buffer> {

@@ -1,13 +1,15 @@
 /** Threads that unpack layers, for as long as there are layers to unpack. */
 import { Worker } from 'node:worker_threads';
 import { CaissonError, systemError } from '../errors.ts';
-import type { Batch } from './batches.ts';
+import { type Batch, BufferPool } from './batches.ts';
 import type { LayerTarget } from './layer-unpacking.ts';
 import { type PooledThread, ThreadPool } from './thread-pool.ts';
 import type { UnpackAnswer, UnpackFailure, UnpackRequest } from './unpack-thread.ts';
 
-/** Batches on their way to a thread: as much as is read while it starts. */
-const mostBatches = 32;
+/** Batches on their way to a thread. */
+const mostBatches = 8;
+/** What a layer comes in; one that does not fill a single batch is there before a thread has begun. */
+export const batchBuffers = new BufferPool(256 * 1024, 2 * mostBatches);
 
 type Outcome = Exclude<UnpackAnswer, { kind: 'taken' }>;
 
@@ -34,11 +36,11 @@ class UnpackThread implements PooledThread {
   }
 
   /**
-   * Unpacks one layer; returns the bytes of its regular files. `giveBack` gets the batches' buffers when they are free again.
+   * Unpacks one layer; returns the bytes of its regular files.
    * Settles when nothing is written any more, and rejects with what the archive or reading it has failed with.
    */
-  async unpack(target: LayerTarget, batches: AsyncIterable<Batch>, giveBack: (buffer: ArrayBuffer) => void): Promise<number> {
-    const progress = new Progress(giveBack);
+  async unpack(target: LayerTarget, batches: AsyncIterable<Batch>): Promise<number> {
+    const progress = new Progress();
     this.#work = progress;
     this.#tell({ kind: 'begin', target });
     try {
@@ -91,14 +93,12 @@ class UnpackThread implements PooledThread {
 /** How far one layer is: what is on its way to the thread, and what came of it. */
 class Progress implements Work {
   readonly outcome: Promise<Outcome>;
-  readonly #giveBack: (buffer: ArrayBuffer) => void;
   #settle: (outcome: Outcome) => void = () => undefined;
   #onTheirWay = 0;
   #hasEnded = false;
   #wake: () => void = () => undefined;
 
-  constructor(giveBack: (buffer: ArrayBuffer) => void) {
-    this.#giveBack = giveBack;
+  constructor() {
     this.outcome = new Promise((resolve) => (this.#settle = resolve));
   }
 
@@ -114,7 +114,7 @@ class Progress implements Work {
 
   taken(buffer: ArrayBuffer): void {
     this.#onTheirWay--;
-    this.#giveBack(buffer);
+    batchBuffers.give(buffer);
     this.#wake();
   }
 

@@ -3,11 +3,11 @@
  * hashing go on meanwhile and requests are answered; a small one is there before a thread would be.
  */
 import { createHash } from 'node:crypto';
-import { type Batch, Batches } from './batches.ts';
+import { type Batch, batchesOf } from './batches.ts';
 import type { Digest } from './driver.ts';
 import { type LayerTarget, LayerUnpacking, unpackError } from './layer-unpacking.ts';
 import { Pace } from './pace.ts';
-import { unpackThreads } from './unpack-threads.ts';
+import { batchBuffers, unpackThreads } from './unpack-threads.ts';
 
 export interface Unpacked {
   readonly diffId: Digest;
@@ -15,23 +15,18 @@ export interface Unpacked {
   readonly size: number;
 }
 
-/** A layer of this many bytes has a thread to itself. */
-const batchSize = 256 * 1024;
-
 /**
  * Unpacks an uncompressed archive into a new directory. Rejects with invalid-parameter for a bad archive; what is in the
  * directory then is the caller's to remove, and nothing writes into it any more.
  */
 export async function unpackLayer(target: LayerTarget, tar: AsyncIterable<Uint8Array>): Promise<Unpacked> {
   const hash = createHash('sha256');
-  const batches = new Batches(tar, batchSize);
-  const hashed = hashing(batches, hash);
-  const first = await hashed.next();
-  const all = first.done === true ? hashed : startingWith(first.value, hashed);
-  const thread = first.done !== true && first.value.length === batchSize ? unpackThreads.take() : undefined;
-  const size = await (thread === undefined
-    ? unpackHere(target, all, (buffer) => batches.giveBack(buffer))
-    : thread.unpack(target, all, (buffer) => batches.giveBack(buffer)));
+  const batches = hashing(batchesOf(tar, batchBuffers), hash);
+  const first = await batches.next();
+  const all = first.done === true ? batches : startingWith(first.value, batches);
+  const isLarge = first.done !== true && first.value.length === batchBuffers.size;
+  const thread = isLarge ? unpackThreads.take() : undefined;
+  const size = await (thread === undefined ? unpackHere(target, all) : thread.unpack(target, all));
   return { diffId: `sha256:${hash.digest('hex')}`, size };
 }
 
@@ -48,7 +43,7 @@ async function* startingWith<Item>(first: Item, rest: AsyncIterable<Item>): Asyn
 }
 
 /** As `UnpackThread.unpack`. Yields to the event loop. */
-async function unpackHere(target: LayerTarget, batches: AsyncIterable<Batch>, giveBack: (buffer: ArrayBuffer) => void): Promise<number> {
+async function unpackHere(target: LayerTarget, batches: AsyncIterable<Batch>): Promise<number> {
   const unpacking = new LayerUnpacking(target);
   try {
     const pace = new Pace();
@@ -56,7 +51,7 @@ async function unpackHere(target: LayerTarget, batches: AsyncIterable<Batch>, gi
       unpacking.feed(batch);
       while (unpacking.step()) if (pace.due) await pace.breathe();
       unpacking.detach();
-      giveBack(batch.buffer);
+      batchBuffers.give(batch.buffer);
     }
     return unpacking.finish();
   } catch (error) {

@@ -19,8 +19,7 @@ export interface BodyDecoder {
   readonly remaining: number | undefined;
   /**
    * Hands the body's bytes in `input` to `emit` and returns how many bytes of `input` it took; the rest belongs to the
-   * next request,
-   * or, while `done` is false, is an incomplete line that has to be offered again with more behind it.
+   * next request.
    * @throws HttpError 400 on a malformed chunk
    */
   decode(input: Buffer, emit: (data: Buffer) => void): number;
@@ -56,6 +55,8 @@ class ChunkedDecoder implements BodyDecoder {
   readonly remaining = undefined;
   done = false;
   #state: ChunkState = { kind: 'size' };
+  /** The beginning of a line whose end has not come. */
+  #begun = '';
 
   decode(input: Buffer, emit: (data: Buffer) => void): number {
     let at = 0;
@@ -76,15 +77,17 @@ class ChunkedDecoder implements BodyDecoder {
     return at + taken;
   }
 
-  /** Consumes one line: a size, the end of a chunk's data, or a trailer field. */
+  /** Consumes one line, or the beginning of one: a size, the end of a chunk's data, or a trailer field. */
   #line(input: Buffer, at: number): number {
-    const end = input.indexOf('\r\n', at, 'latin1');
-    if (end === -1) {
-      if (input.length - at > maxLineBytes) throw new HttpError(400, 'malformed chunked encoding: line too long');
-      return at;
-    }
-    this.#onLine(input.toString('latin1', at, end));
-    return end + 2;
+    // Looked for by its second byte: the first may have been the last one of the input before.
+    const end = input.indexOf(10, at);
+    const next = end === -1 ? input.length : end + 1;
+    if (this.#begun.length + next - at > maxLineBytes) throw new HttpError(400, 'malformed chunked encoding: line too long');
+    const line = this.#begun + input.toString('latin1', at, next);
+    const isWhole = line.endsWith('\r\n');
+    this.#begun = isWhole ? '' : line;
+    if (isWhole) this.#onLine(line.slice(0, -2));
+    return next;
   }
 
   #onLine(line: string): void {

@@ -147,6 +147,13 @@ export class HttpResponse {
     this.#batch = [];
     this.#batchBytes = 0;
     if (this.#mode.httpMinor === 0) return this.#sink.write(Buffer.concat(batch, size));
+    const [large] = batch;
+    if (batch.length === 1 && large !== undefined && size >= maxBatchBytes) {
+      // To copy it would cost more than two small writes.
+      this.#sink.write(`${size.toString(16)}\r\n`);
+      this.#sink.write(large);
+      return this.#sink.write(crlf);
+    }
     // One chunk, in one piece so that it leaves in one packet.
     this.#sink.write(Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`, 'latin1'), ...batch, crlf]));
   }
