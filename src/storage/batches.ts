@@ -25,10 +25,8 @@ export class BufferPool {
 
   give(buffer: ArrayBuffer): void {
     if (this.#free.length < this.#most) this.#free.push(buffer);
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#free.length = 0;
-    }, idleTime).unref();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => (this.#free.length = 0), idleTime).unref();
   }
 }
 
