@@ -6,6 +6,7 @@
 import type { CreateRequest, HostConfig, MountPoint } from '../engine/docker-types.ts';
 import type { DiskUsage, NetworkCreateRequest } from '../engine/engine.ts';
 import { invalidParameter } from '../errors.ts';
+import { sysctlLabel } from '../network/endpoint-options.ts';
 
 type Json = Record<string, unknown>;
 
@@ -26,9 +27,19 @@ export function gateCreateRequest(request: CreateRequest, version: number): void
   else delete host.KernelMemory;
   if (version < 43) delete host.Annotations;
   if (version < 44) gateBefore44(request);
+  if (version >= 48) checkSysctls(host);
   for (const mount of host.Mounts ?? []) gateMount(mount, version);
   // Zero and below all mean "no limit".
   if (typeof host.PidsLimit === 'number' && host.PidsLimit <= 0) host.PidsLimit = null;
+}
+
+/** Those of an interface are an option of its endpoint, as there may be several. */
+function checkSysctls({ Sysctls, NetworkMode = '' }: NonNullable<CreateRequest['HostConfig']>): void {
+  if (NetworkMode === 'host' || NetworkMode?.startsWith('container:')) return;
+  const ofInterface = Object.keys(Sysctls ?? {}).find((name) => /^net\.[^.]*\.[^.]*\.eth[^.]*\./.test(name));
+  if (ofInterface !== undefined) {
+    throw invalidParameter(`interface specific sysctl setting ${JSON.stringify(ofInterface)} must be supplied using driver option '${sysctlLabel}'`);
+  }
 }
 
 function gateBefore44(request: CreateRequest): void {

@@ -4,6 +4,10 @@ import { invalidParameter } from '../errors.ts';
 
 const prefix = 'com.docker.network.bridge.';
 const gatewayModes = ['nat', 'nat-unprotected', 'routed', 'isolated'] as const;
+/**
+ * What a network is to the outside. `nat`: its containers leave under the host's address, and are reached by the host's ports; `nat-unprotected`: by their own
+ * addresses as well; `routed`: under their own addresses, published ports alone; `isolated`: there is not even a gateway.
+ */
 export type GatewayMode = (typeof gatewayModes)[number];
 
 export interface BridgeOptions {
@@ -15,6 +19,10 @@ export interface BridgeOptions {
   readonly inhibitIPv4: boolean;
   readonly gatewayModeIPv4: GatewayMode;
   readonly gatewayModeIPv6: GatewayMode;
+  /** Interfaces of the host that lead to containers' published ports by the containers' own addresses. */
+  readonly trustedInterfaces: readonly string[];
+  /** Of its interfaces in containers: `eth` makes `eth0`, `eth1` … */
+  readonly interfacePrefix: string;
 }
 
 /** Throws invalid-parameter. Options that are not known are kept and not looked at, as Docker does. */
@@ -30,6 +38,8 @@ export function parseBridgeOptions(options: Readonly<Record<string, string>>, in
     inhibitIPv4: checkBool(`${prefix}inhibit_ipv4`, options[`${prefix}inhibit_ipv4`]),
     gatewayModeIPv4: parseMode(`${prefix}gateway_mode_ipv4`, options, internal),
     gatewayModeIPv6: parseMode(`${prefix}gateway_mode_ipv6`, options, internal),
+    trustedInterfaces: value(`${prefix}trusted_host_interfaces`).split(':').filter((name) => name !== ''),
+    interfacePrefix: value('com.docker.network.container_iface_prefix') || 'eth',
   };
 }
 
@@ -73,8 +83,8 @@ function parseMtu(value: string | undefined): number {
 }
 
 function parseMode(label: string, options: Readonly<Record<string, string>>, internal: boolean): GatewayMode {
-  const value = options[label] ?? '';
-  if (value === '') return 'nat';
+  const value = options[label];
+  if (value === undefined) return 'nat';
   const mode = gatewayModes.find((known) => known === value) ?? refuse(label, value, `unknown gateway mode ${value}`);
   if (mode === 'isolated' && !internal) throw invalidParameter("gateway mode 'isolated' can only be used for an internal network");
   return mode;

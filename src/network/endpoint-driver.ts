@@ -3,6 +3,7 @@
  * `test/integration/endpoint-drivers.test.ts` a network of it, which asks of each driver the same.
  */
 import type { NetworkOperations } from '../runtime/compile.ts';
+import type { InterfaceSysctl } from './endpoint-options.ts';
 import type { Endpoint, NetworkRecord } from './network.ts';
 
 /** What else the interface depends on. */
@@ -13,6 +14,8 @@ export interface EndpointPlace {
   readonly publishes: boolean;
   /** Bytes per second that its interfaces pass each way; 0: as many as they can. */
   readonly rate: number;
+  /** What was asked for of its interface in the container. */
+  readonly sysctls: readonly InterfaceSysctl[];
   /** The kernel has IPv6 at all. */
   readonly ipv6: boolean;
   /** A process in the container's network namespace; `child` is the one that the shim has just cloned. */

@@ -9,10 +9,11 @@ import type { Endpoint, EndpointAddress } from './network.ts';
 import { shapeFor } from './network-rate.ts';
 
 /** `more`: messages for when the interface is up, before the default routes. */
-export function configureInterface(endpoint: Endpoint, { ipv6, isDefault, rate }: EndpointPlace, more: readonly NetlinkMessage[] = []): Operation[] {
+export function configureInterface(endpoint: Endpoint, { ipv6, isDefault, rate, sysctls }: EndpointPlace, more: readonly NetlinkMessage[] = []): Operation[] {
   const { interfaceName } = endpoint;
   return [
     ...(ipv6 && endpoint.ipv6 === null ? [withoutIPv6(interfaceName)] : []),
+    ...sysctls.map(({ path, value }) => setting('as was asked for', path, value)),
     netlinkOperation('its address, and the way out', [
       ...[endpoint.ipv4, endpoint.ipv6].flatMap((each) => (each === null ? [] : [addAddress(interfaceName, prefixOf(each))])),
       setLink(interfaceName, { up: true }),
@@ -29,9 +30,9 @@ export const limited = (name: string, rate: number): Operation[] =>
   (rate === 0 ? [] : [netlinkOperation('no faster than it may be', [shapeLink(name, shapeFor(rate))])]);
 
 /** An interface without an IPv6 address of the network has none at all, not even a link-local one. */
-const withoutIPv6 = (name: string): Operation => ({
-  name: 'writeFile', reason: 'a network without IPv6', path: `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, data: '1', create: 0, mode: 0,
-});
+const withoutIPv6 = (name: string): Operation => setting('a network without IPv6', `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
+
+const setting = (reason: string, path: string, data: string): Operation => ({ name: 'writeFile', reason, path, data, create: 0, mode: 0 });
 
 /** Takes the place of one that goes through another endpoint. Empty for a network without a gateway. */
 export function defaultRoute(endpoint: Endpoint, family: 'ipv4' | 'ipv6'): NetlinkMessage[] {

@@ -1,8 +1,9 @@
 import { expect, test } from 'bun:test';
-import { bindOperations, PortAllocator, translated, type PortHost, type PortRequest, type PortTarget } from './ports.ts';
+import { bindOperations, PortAllocator, filtered, type PortHost, type PortRequest, type PortTarget } from './ports.ts';
 
 const owner: PortTarget = {
   containerName: 'web', endpointId: 'e1d', ipv4: '172.17.0.2', ipv6: undefined, families: { ipv4: true, ipv6: true }, defaultHostIp: '0.0.0.0',
+  routed: { ipv4: false, ipv6: false }, hasTrusted: false,
 };
 const inUse = 98;
 
@@ -111,7 +112,7 @@ test('a plan binds each; the packet filter leads each to the address of its fami
     { protocol: 6, port: 8080, address: Uint8Array.of(0, 0, 0, 0) }, { protocol: 6, port: 8080 }, { protocol: 17, port: 8081, address: Uint8Array.of(127, 0, 0, 1) },
   ]);
   const address = Uint8Array.of(172, 17, 0, 2);
-  expect(translated(bindings)).toEqual([
+  expect(filtered(bindings)).toEqual([
     { protocol: 'tcp', hostPort: 8080, address, port: 80 },
     { protocol: 'udp', hostPort: 8081, address, port: 80, hostAddress: Uint8Array.of(127, 0, 0, 1) },
   ]);

@@ -6,7 +6,7 @@ import { systemError, type CaissonError } from '../errors.ts';
 import { errnoText } from '../linux/errno.ts';
 import type { Operation } from '../runtime/plan/operations.ts';
 import { addressBytes } from './address-bytes.ts';
-import { protocolNumbers, type Protocol, type PublishedPort } from './filter/elements.ts';
+import { type FilteredPort, protocolNumbers, type Protocol } from './filter/elements.ts';
 
 /** One entry of `PortBindings`. */
 export interface PortRequest {
@@ -29,7 +29,10 @@ export interface PortBinding {
   readonly containerPort: number;
   /** `0.0.0.0` and `::` are all addresses of a family. */
   readonly hostIp: string;
+  /** 0: none leads there, the container is reached by its own address alone. */
   readonly hostPort: number;
+  /** The packet filter lets through what comes for the container's own address. */
+  readonly isReached?: boolean;
   /** The endpoint that it leads to, and its address there; an IPv4 address behind an IPv6 one where the endpoint has no other. */
   readonly endpointId: string;
   readonly address: string;
@@ -47,6 +50,10 @@ export interface PortTarget {
   readonly families: { readonly ipv4: boolean; readonly ipv6: boolean };
   /** Where ports are published that name no address; `0.0.0.0` is all addresses of both families. */
   readonly defaultHostIp: string;
+  /** No port of the host leads to its address of a family: the container is reached by that itself. */
+  readonly routed: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** By way of some interfaces it is reached by its address in any case. */
+  readonly hasTrusted: boolean;
 }
 
 /** What the allocator asks of the host. */
@@ -98,11 +105,11 @@ export class PortAllocator {
 
   /** Notes what a container has, without asking the host. */
   adopt(bindings: readonly PortBinding[]): void {
-    for (const binding of bindings) this.#addressesAt(binding).add(binding.hostIp);
+    for (const binding of bindings.filter(isHeld)) this.#addressesAt(binding).add(binding.hostIp);
   }
 
   release(bindings: readonly PortBinding[]): void {
-    for (const binding of bindings) {
+    for (const binding of bindings.filter(isHeld)) {
       const addresses = this.#addressesAt(binding);
       addresses.delete(binding.hostIp);
       if (addresses.size === 0) this.#taken.delete(keyOf(binding));
@@ -128,6 +135,15 @@ export class PortAllocator {
   }
 
   #reserveGroup(group: PortGroup, target: PortTarget, held: readonly PortBinding[]): PortBinding[] {
+    const [routed, others] = [true, false].map((wanted) => group.hostIps.filter((hostIp) => isRouted(hostIp, target) === wanted)) as [string[], string[]];
+    const reached = routed.map((hostIp): PortBinding => ({
+      protocol: group.protocol, containerPort: group.containerPort, hostIp: anyAddress[isV6(hostIp) ? 6 : 4], hostPort: 0, isReached: true,
+      endpointId: target.endpointId, address: addressBehind(hostIp, target), relayed: false,
+    }));
+    return others.length === 0 ? reached : [...reached, ...this.#reserveHostPort({ ...group, hostIps: others }, target, held)].toSorted(byFamily);
+  }
+
+  #reserveHostPort(group: PortGroup, target: PortTarget, held: readonly PortBinding[]): PortBinding[] {
     const { protocol, containerPort, hostIps, hostPorts } = group;
     const isExact = hostPorts !== undefined && hostPorts.first === hostPorts.last;
     if (hostPorts?.first === 0) throw failure(`invalid port range: ${hostPorts.first}-${hostPorts.last}`, target);
@@ -138,7 +154,7 @@ export class PortAllocator {
         const address = addressBehind(hostIp, target);
         // nf_tables does not translate between families; the relay knows no SCTP.
         const relayed = isV6(hostIp) !== isV6(address) || (this.#host.relayAll && protocol !== 'sctp');
-        return { protocol, containerPort, hostIp, hostPort, endpointId: target.endpointId, address, relayed };
+        return { protocol, containerPort, hostIp, hostPort, ...(target.hasTrusted && !relayed ? { isReached: true } : {}), endpointId: target.endpointId, address, relayed };
       });
       const holder = bindings.map((binding) => this.#holderOf(binding)).find((each) => each !== undefined);
       if (holder !== undefined) {
@@ -185,6 +201,11 @@ export class PortAllocator {
     return addresses;
   }
 }
+
+const isHeld = ({ hostPort }: PortBinding): boolean => hostPort !== 0;
+const byFamily = (one: PortBinding, other: PortBinding): number => Number(isV6(one.hostIp)) - Number(isV6(other.hostIp));
+/** Not where an IPv6 address leads to an IPv4 one. */
+const isRouted = (hostIp: string, { ipv6, routed }: PortTarget): boolean => (isV6(hostIp) ? ipv6 !== undefined && routed.ipv6 : routed.ipv4);
 
 const keyOf = ({ protocol, hostPort }: PortBinding): string => `${hostPort}/${protocol}`;
 const rangeKey = ({ protocol, hostPorts }: PortGroup): string => `${hostPorts?.first}-${hostPorts?.last}/${protocol}`;
@@ -242,14 +263,14 @@ const needsRelay = ({ protocol, relayed, hostIp }: PortBinding): boolean =>
 
 /** Operations for the section `prepare` by which the shim holds the ports, one for each of `bindings`, in their order. */
 export const bindOperations = (bindings: readonly PortBinding[]): Operation[] =>
-  bindings.map((binding) => ({
+  bindings.filter(isHeld).map((binding) => ({
     name: 'bindPort', reason: 'nobody else may have the published port', protocol: protocolNumbers[binding.protocol], address: addressBytes(binding.hostIp),
     port: binding.hostPort, ...(needsRelay(binding) ? { relayAddress: addressBytes(binding.address), relayPort: binding.containerPort } : { relayAddress: new Uint8Array(), relayPort: 0 }),
   }));
 
 /** And those by which it gives them back before the container ends. */
 export const releaseOperations = (bindings: readonly PortBinding[]): Operation[] =>
-  bindings.map(({ protocol, hostIp, hostPort }) => ({
+  bindings.filter(isHeld).map(({ protocol, hostIp, hostPort }) => ({
     name: 'releasePort', reason: 'another network is the way out now', protocol: protocolNumbers[protocol], address: addressBytes(hostIp), port: hostPort,
   }));
 
@@ -259,7 +280,12 @@ export const bindingOf = (bindings: readonly PortBinding[], operation: Extract<O
     hostPort === operation.port && protocolNumbers[protocol] === operation.protocol && Buffer.compare(addressBytes(hostIp), operation.address) === 0);
 
 /** Bindings as the packet filter leads them to the container; those that have to be relayed are left out. */
-export const translated = (bindings: readonly PortBinding[]): PublishedPort[] =>
-  bindings.filter(({ relayed }) => !relayed).map(({ protocol, hostIp, hostPort, containerPort, address }) => ({
+export function filtered(bindings: readonly PortBinding[]): FilteredPort[] {
+  const led = bindings.filter((binding) => isHeld(binding) && !binding.relayed).map(({ protocol, hostIp, hostPort, containerPort, address }) => ({
     protocol, hostPort, address: addressBytes(address), port: containerPort, ...(isAny(hostIp) ? {} : { hostAddress: addressBytes(hostIp) }),
   }));
+  // Several ports of the host may lead to one.
+  const reached = new Map(bindings.filter(({ isReached }) => isReached === true).map(({ protocol, containerPort: port, address }) =>
+    [`${address} ${port}/${protocol}`, { protocol, address: addressBytes(address), port }]));
+  return [...led, ...reached.values()];
+}

@@ -22,6 +22,7 @@ const networks = [
   network('br-one', ['172.18.0.0/16', 'fd18::/64']),
   network('br-two', ['172.19.0.0/16', 'fd19::/64']),
   network('br-secret', ['172.20.0.0/16'], { internal: true }),
+  network('br-routed', ['172.21.0.0/16', 'fd21::/64'], { mode: 'routed' }),
 ];
 const both = (port: Omit<PortText, 'protocol'>): PortText[] => [{ protocol: 'tcp', ...port }, { protocol: 'udp', ...port }];
 const ports = [
@@ -180,11 +181,15 @@ it('the kernel tells back what it was told, whatever that is', async () => {
     guarded: random(2) === 0 ? [] : [6],
     // Networks do not overlap, and a port is published once.
     networks: some().map((_, index) =>
-      network(`br-${index}`, [`10.${index}.${random(4) * 64}.0/18`, `fd00:${index}::/${32 + random(90)}`], { internal: random(2) === 0, icc: random(2) === 0, masquerade: random(2) === 0 })),
+      network(`br-${index}`, [`10.${index}.${random(4) * 64}.0/18`, `fd00:${index}::/${32 + random(90)}`], { 
+        internal: random(2) === 0, icc: random(2) === 0, masquerade: random(2) === 0, mode: (['nat', 'nat-unprotected', 'routed', 'isolated'] as const)[random(4)] as 'nat',
+        trusted: some().map((_each, at) => `lan${at % 3}`),
+      })),
     ports: some().flatMap((_, index): PortText[] => {
       const family = random(2) === 0 ? 4 : 6;
       const protocol = (['tcp', 'udp', 'sctp'] as const)[random(3)] as 'tcp';
-      return [{ protocol, hostPort: 1024 + index * 3000 + random(3000), address: address(family), port: 1 + random(65535), ...(random(2) === 0 ? {} : { hostAddress: address(family) }) }];
+      const reached = { protocol, address: address(family), port: 1 + random(65535) };
+      return random(4) === 0 ? [reached] : [{ ...reached, hostPort: 1024 + index * 3000 + random(3000), ...(random(2) === 0 ? {} : { hostAddress: address(family) }) }];
     }),
   });
   const states = Array.from({ length: 30 }, state);

@@ -10,6 +10,7 @@ import { receivedElements } from '../../src/linux/netlink/nftables-read.ts';
 import { listShapes, type Shape, shapeLink, shapeOf } from '../../src/linux/netlink/shaping.ts';
 import { interfaceMessage, newLink, newVeth, rtnetlink, setBridgePort } from '../../src/linux/netlink/route.ts';
 import { addressBytes } from '../../src/network/address-bytes.ts';
+import type { GatewayMode } from '../../src/network/bridge-options.ts';
 import { bridgesAreFiltered, routeLoopback, switchForwardingOn } from '../../src/network/filter/forwarding.ts';
 import { PacketFilter, type FilterState } from '../../src/network/filter/packet-filter.ts';
 import { setNames } from '../../src/network/filter/table.ts';
@@ -18,15 +19,19 @@ import { bindOperations } from '../../src/network/ports.ts';
 import { createLauncher } from '../../src/runtime/launcher.ts';
 import type { Operation } from '../../src/runtime/plan/operations.ts';
 import { containerPlan, helperPath, launchRequest, makeSandbox } from '../../src/runtime/testing/plain-container.ts';
-import type { FilterNetwork, Protocol, PublishedPort } from '../../src/network/filter/elements.ts';
+import type { FilteredPort, FilterNetwork, Protocol } from '../../src/network/filter/elements.ts';
 
-export interface NetworkText extends Omit<FilterNetwork, 'subnets'> {
+export interface NetworkText extends Omit<FilterNetwork, 'subnets' | 'modes' | 'trusted'> {
   readonly subnets: readonly string[];
+  /** Of both families; without it `nat`. */
+  readonly mode?: GatewayMode;
+  readonly trusted?: readonly string[];
 }
 export interface PortText {
   readonly protocol: Protocol;
   readonly hostAddress?: string;
-  readonly hostPort: number;
+  /** Without it the container is reached by its own address. */
+  readonly hostPort?: number;
   readonly address: string;
   readonly port: number;
 }
@@ -62,13 +67,14 @@ export type Step =
   | { readonly do: 'publish' | 'unpublish'; readonly table: string; readonly ports: readonly PortText[] }
   | { readonly do: 'add-network' | 'remove-network'; readonly table: string; readonly network: NetworkText };
 
-const networkOf = ({ subnets, ...rest }: NetworkText): FilterNetwork => ({
-  ...rest,
+const networkOf = ({ subnets, mode = 'nat', trusted = [], ...rest }: NetworkText): FilterNetwork => ({
+  ...rest, modes: { 4: mode, 6: mode }, trusted,
   subnets: subnets.map((subnet) => ({ address: addressBytes(subnet.split('/')[0] as string), length: Number(subnet.split('/')[1]) })),
 });
-const portOf = ({ hostAddress, address, ...rest }: PortText): PublishedPort => ({
-  ...rest, address: addressBytes(address), ...(hostAddress === undefined ? {} : { hostAddress: addressBytes(hostAddress) }),
-});
+const portOf = ({ hostAddress, hostPort, address, ...rest }: PortText): FilteredPort => {
+  const reached = { ...rest, address: addressBytes(address) };
+  return hostPort === undefined ? reached : { ...reached, hostPort, ...(hostAddress === undefined ? {} : { hostAddress: addressBytes(hostAddress) }) };
+};
 
 const stateOf = ({ networks, ports, guarded }: StateText): FilterState => ({ networks: networks.map(networkOf), ports: ports.map(portOf), guarded });
 
@@ -99,10 +105,10 @@ function countPublished(table: string): number {
   return names.flatMap((name) => socket.dump(getElements(table, name)).flatMap(receivedElements)).length;
 }
 
-async function launch(filter: PacketFilter, directory: string, ports: readonly PublishedPort[]): Promise<number> {
+async function launch(filter: PacketFilter, directory: string, ports: readonly FilteredPort[]): Promise<number> {
   const operation = (messages: readonly NetlinkMessage[], reason: string): Operation =>
     ({ name: 'netlink', reason, family: netlinkFamily.netfilter, messages: encodeNetlink(messages), links: [], linkOffsets: [], pidOffset: 0, optional: 0 });
-  const bindings = ports.map(({ protocol, hostPort, port }) => ({ protocol, hostPort, containerPort: port, hostIp: '0.0.0.0', address: '0.0.0.0', endpointId: '', relayed: false }));
+  const bindings = ports.map(({ protocol, hostPort = 0, port }) => ({ protocol, hostPort, containerPort: port, hostIp: '0.0.0.0', address: '0.0.0.0', endpointId: '', relayed: false }));
   const sandbox = makeSandbox(directory);
   const launcher = createLauncher({ helperPath, execRoot: sandbox.execRoot });
   const plan = containerPlan(sandbox.root, {

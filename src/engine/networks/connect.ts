@@ -3,7 +3,9 @@ import { CaissonError, forbidden, invalidParameter, systemError } from '../../er
 import { defaultRoute, netlinkOperation } from '../../network/endpoint-interface.ts';
 import type { Endpoint, NetworkRecord } from '../../network/network.ts';
 import { deleteLink } from '../../linux/netlink/route.ts';
+import type { NetworkOperations } from '../../runtime/compile.ts';
 import type { Operation } from '../../runtime/plan/operations.ts';
+import { LaunchError, type Shim } from '../../runtime/shim.ts';
 import type { Container } from '../container.ts';
 import { isAlive } from '../container-state.ts';
 import type { EngineContext } from '../context.ts';
@@ -14,6 +16,7 @@ import { parseMode } from '../spec/modes.ts';
 import { endpointOperations, newEndpoint, publishNames, publishNetworkEvent } from './endpoints.ts';
 import { gatewayEndpoint, gatewayEndpoints } from './gateway.ts';
 import { inNetworkOf, knownService, leadQueries, nameService } from './name-service.ts';
+import { checkEndpoint } from './requested.ts';
 import { interfaceFailure } from './interface-failure.ts';
 import { movePorts, type PortChange, portFailure } from './ports.ts';
 import { settingsOf } from './names.ts';
@@ -25,6 +28,7 @@ export async function connectContainer(context: EngineContext, container: Contai
   if (settingsOf(record.networks, network) !== undefined) {
     throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`, { object: record.id });
   }
+  checkEndpoint(network, settings);
   const before = record.networks;
   record.networks = { ...before, [network.name]: settings };
   try {
@@ -70,22 +74,24 @@ async function plugIn(context: EngineContext, container: Container, network: Net
   if (shim === undefined) throw systemError('the container has no process to connect', { object: record.id });
   context.networkFilter.ensure();
   const before = gatewayEndpoints(context, container);
-  const endpoint = newEndpoint(context, container, network, settings, freeIndex(record.endpoints));
+  const endpoint = newEndpoint(context, container, network, settings, { attached: record.endpoints });
   let ports: PortChange | undefined;
+  let cable: NetworkOperations | undefined;
   try {
     record.endpoints = [...record.endpoints, endpoint];
     const gateways = gatewayEndpoints(context, container);
     const isDefault = { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint };
     ports = movePorts(context, container, before);
-    const { host, init } = endpointOperations(context, container, endpoint, { isDefault, namespacePid: shim.pid });
+    cable = endpointOperations(context, container, endpoint, { isDefault, namespacePid: shim.pid });
     publishNames(context, container, [endpoint]);
     const names = nameService(context, container);
-    await shim.operate([...host, ...ports.operations, inNetworkOf(shim.pid), ...init, ...names], currentRelease(context, container));
+    await shim.operate([...cable.host, ...ports.operations, inNetworkOf(shim.pid), ...cable.init, ...names], currentRelease(context, container));
     container.hasNameService ||= names.length > 0;
     ports.done();
   } catch (failure) {
     const error = portFailure(container, failure) ?? interfaceFailure(context, container, failure) ?? failure;
     ports?.undo();
+    if (cable !== undefined) await takeBack(shim, cable, endpoint, failure);
     record.endpoints = record.endpoints.filter((each) => each !== endpoint);
     context.networks.release(endpoint);
     publishNames(context, container, [endpoint]);
@@ -93,6 +99,12 @@ async function plugIn(context: EngineContext, container: Container, network: Net
   }
   addToNetworkFiles(context, container, endpoint);
   leadQueries(context);
+}
+
+/** An interface that was made, and could not be set up; one that could not even be made may be somebody else's. */
+async function takeBack(shim: Shim, { host }: NetworkOperations, { interfaceName }: Endpoint, failure: unknown): Promise<void> {
+  if (!(failure instanceof LaunchError) || host.some((each) => each === failure.operation)) return;
+  await shim.operate([inNetworkOf(shim.pid), { ...netlinkOperation('it is not connected after all', [deleteLink(interfaceName)]), optional: 1 }]).catch(() => undefined); // the first error is told
 }
 
 async function pullOut(context: EngineContext, container: Container, endpoint: Endpoint): Promise<void> {
@@ -128,14 +140,6 @@ function unplugged(context: EngineContext, container: Container, { interfaceName
     netlinkOperation('the cable is pulled out', [deleteLink(interfaceName)]),
     ...(routes.length === 0 ? [] : [netlinkOperation('the way out is another one now', routes)]),
   ];
-}
-
-/** The lowest `ethN` that is free. */
-function freeIndex(endpoints: readonly Endpoint[]): number {
-  const taken = new Set(endpoints.map(({ interfaceName }) => interfaceName));
-  let index = 0;
-  while (taken.has(`eth${index}`)) index++;
-  return index;
 }
 
 function asSystemError(error: unknown, what: string): unknown {

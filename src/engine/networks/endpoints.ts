@@ -1,9 +1,11 @@
 /** A container's endpoints, from its start to its end. */
 import { randomBytes } from 'node:crypto';
 import { CaissonError } from '../../errors.ts';
+import { parseBridgeOptions } from '../../network/bridge-options.ts';
 import type { EndpointPlace } from '../../network/endpoint-driver.ts';
+import { askedInterface, checkInterfaceName, interfaceSysctls } from '../../network/endpoint-options.ts';
 import type { Endpoint, NetworkRecord } from '../../network/network.ts';
-import { bindOperations, translated } from '../../network/ports.ts';
+import { bindOperations, filtered } from '../../network/ports.ts';
 import type { NetworkOperations } from '../../runtime/compile.ts';
 import type { Container } from '../container.ts';
 import type { EngineContext } from '../context.ts';
@@ -11,6 +13,7 @@ import type { EndpointSettings } from '../docker-types.ts';
 import type { NamedEndpoint } from '../network-shape.ts';
 import { gatewayEndpoints } from './gateway.ts';
 import { nameService } from './name-service.ts';
+import { settingsOf } from './names.ts';
 import { portRequests, reservePorts } from './ports.ts';
 
 /** Gives the container an endpoint on each of its networks. Throws in Docker's words, and then it has none. */
@@ -19,8 +22,10 @@ export function attachEndpoints(context: EngineContext, container: Container): v
   const attached: Endpoint[] = [];
   try {
     if (Object.keys(record.networks).length > 0) context.networkFilter.ensure();
+    // Whoever asks for a name has it, whatever comes before.
+    const spokenFor = Object.values(record.networks).map(({ DriverOpts }) => askedInterface(DriverOpts));
     for (const [name, settings] of Object.entries(record.networks)) {
-      attached.push(newEndpoint(context, container, context.networks.get(name), settings, attached.length));
+      attached.push(newEndpoint(context, container, context.networks.get(name), settings, { attached, spokenFor }));
     }
     record.endpoints = attached;
     record.ports = reservePorts(context, container);
@@ -38,20 +43,42 @@ export function failedSetUp(error: unknown): unknown {
   return new CaissonError(error.class, `failed to set up container networking: ${error.message}`, { cause: error });
 }
 
-export function newEndpoint(context: EngineContext, container: Container, network: NetworkRecord, settings: EndpointSettings, index: number): Endpoint {
+/** What else the container is on, and names of interfaces that others of its networks are to have. */
+interface OtherEndpoints {
+  readonly attached: readonly Endpoint[];
+  readonly spokenFor?: readonly string[];
+}
+
+export function newEndpoint(
+  context: EngineContext, container: Container, network: NetworkRecord, settings: EndpointSettings, { attached, spokenFor = [] }: OtherEndpoints,
+): Endpoint {
   const { networks, endpointDrivers } = context;
   const driver = endpointDrivers(network);
   const { IPv4Address, IPv6Address } = settings.IPAMConfig ?? {};
   const { mac: chosen, ...addresses } = networks.allocate(network, {
     containerId: container.id, ...(IPv4Address ? { ipv4: IPv4Address } : {}), ...(IPv6Address ? { ipv6: IPv6Address } : {}),
   });
-  const known = { id: randomBytes(32).toString('hex'), networkId: network.id, containerId: container.id, ...addresses, interfaceName: `eth${index}` };
+  const taken = attached.map(({ interfaceName: each }) => each);
+  const interfaceName = askedInterface(settings.DriverOpts) || freeName(network, new Set([...taken, ...spokenFor]));
+  const known = { id: randomBytes(32).toString('hex'), networkId: network.id, containerId: container.id, ...addresses, interfaceName };
   try {
-    return { ...known, ...driver.prepare(network, { asked: settings.MacAddress || undefined, chosen }) };
+    const prepared = driver.prepare(network, { asked: settings.MacAddress || undefined, chosen });
+    const shown = prepared.hostInterface || interfaceName;
+    checkInterfaceName(interfaceName, shown, new Set(taken));
+    interfaceSysctls(settings.DriverOpts, interfaceName, shown);
+    return { ...known, ...prepared };
   } catch (error) {
     networks.release({ ...known, mac: chosen, hostInterface: '' });
     throw error;
   }
+}
+
+/** The lowest `ethN` that is free, or whatever interfaces are called on this network. */
+function freeName({ driver, options, internal }: NetworkRecord, taken: ReadonlySet<string>): string {
+  const prefix = driver === 'bridge' ? parseBridgeOptions(options, internal).interfacePrefix : 'eth';
+  let index = 0;
+  while (taken.has(`${prefix}${index}`)) index++;
+  return `${prefix}${index}`;
 }
 
 /** The endpoints that running containers have on a network. */
@@ -101,7 +128,7 @@ export function publishNetworkEvent({ events }: EngineContext, action: 'connect'
 export function networkOperations(context: EngineContext, container: Container): NetworkOperations | undefined {
   const { endpoints, ports } = container.record;
   if (endpoints.length === 0) return undefined;
-  const led = translated(ports);
+  const led = filtered(ports);
   const gateways = gatewayEndpoints(context, container);
   const each = endpoints.map((endpoint) => endpointOperations(context, container, endpoint, {
     isDefault: { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint }, namespacePid: 'child',
@@ -121,5 +148,8 @@ export function endpointOperations(
   { networks, endpointDrivers, host }: EngineContext, { record }: Container, endpoint: Endpoint, place: Pick<EndpointPlace, 'isDefault' | 'namespacePid'>,
 ): NetworkOperations {
   const network = networks.get(endpoint.networkId);
-  return endpointDrivers(network).operations(endpoint, network, { ...place, publishes: portRequests(record).length > 0, rate: record.hostConfig.NetworkRate ?? 0, ipv6: host.ipv6 });
+  const sysctls = interfaceSysctls(settingsOf(record.networks, network)?.DriverOpts, endpoint.interfaceName, endpoint.hostInterface);
+  return endpointDrivers(network).operations(endpoint, network, {
+    ...place, publishes: portRequests(record).length > 0, rate: record.hostConfig.NetworkRate ?? 0, sysctls, ipv6: host.ipv6,
+  });
 }

@@ -35,8 +35,8 @@ export function explainPorts(context: EngineContext, { record }: Container): Exp
     const network = endpoint === undefined ? undefined : context.networks.find(endpoint.networkId);
     const chains = foreignChains(context.networkFilter.table, relayed ? 'input' : 'forward', familyOf(hostIp));
     return {
-      Port: `${containerPort}/${protocol}`, HostIp: hostIp, HostPort: String(hostPort), Network: network?.name ?? '', Address: address,
-      Reach: relayed ? relayedReach(hostIp) : translatedReach(context.networkFilter.table, binding),
+      Port: `${containerPort}/${protocol}`, HostIp: hostIp, HostPort: hostPort === 0 ? '' : String(hostPort), Network: network?.name ?? '', Address: address,
+      Reach: reachOf(context.networkFilter.table, binding),
       Passes: isLoopback(hostIp) ? [] : chains.map(({ name, policy }) => `${name} (policy ${policy})`),
     };
   });
@@ -48,6 +48,22 @@ const isLoopback = (address: string): boolean => address === '::1' || address.st
 
 const bridge = "the bridge's address";
 const relay = "the host's input rules, then the relay of the container's shim";
+
+function reachOf(table: string, binding: PortBinding): PortReach[] {
+  if (binding.hostPort === 0) return routedReach(table, binding);
+  return binding.relayed ? relayedReach(binding.hostIp) : translatedReach(table, binding);
+}
+
+/** By the container's own address, without a port of the host. */
+function routedReach(table: string, { address, containerPort }: PortBinding): PortReach[] {
+  const [at, family] = [`${address}, port ${containerPort}`, familyOf(address)];
+  const filtered = `table inet ${table}: forward, set ${setNames.reached[family]}`;
+  return [
+    { From: `other hosts that have a route, at ${at}`, SeenAs: 'themselves', By: filtered },
+    { From: `this host, at ${at}`, SeenAs: bridge, By: 'its route to the bridge' },
+    { From: `containers that have a way out, at ${at}`, SeenAs: 'what they leave the host as', By: filtered },
+  ];
+}
 
 function relayedReach(hostIp: string): PortReach[] {
   const at = isAny(hostIp) ? `any IPv${familyOf(hostIp)} address of it` : hostIp;

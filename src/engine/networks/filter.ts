@@ -2,9 +2,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { systemError } from '../../errors.ts';
 import { addressBytes } from '../../network/address-bytes.ts';
-import { parseGoBool } from '../../network/bridge-options.ts';
+import { parseBridgeOptions, parseGoBool } from '../../network/bridge-options.ts';
 import { bridgeName } from '../../network/bridge-spec.ts';
-import type { FilterNetwork, PublishedPort } from '../../network/filter/elements.ts';
+import type { FilterNetwork, FilteredPort } from '../../network/filter/elements.ts';
 import { routeLoopback, switchForwardingOn } from '../../network/filter/forwarding.ts';
 import { PacketFilter } from '../../network/filter/packet-filter.ts';
 import { watchFilter } from '../../network/filter/watch.ts';
@@ -18,8 +18,8 @@ export interface NetworkFilter {
   /** Makes the rules whole for every network and every published port there is; call before a container is connected. Throws system. */
   ensure(): void;
   /** Operations for a plan: one transaction each. Taking back what is not there is right. */
-  publish(ports: readonly PublishedPort[]): Operation[];
-  unpublish(ports: readonly PublishedPort[]): Operation[];
+  publish(ports: readonly FilteredPort[]): Operation[];
+  unpublish(ports: readonly FilteredPort[]): Operation[];
   /** Call when a shim is asked for one of those, and the result when it has answered. */
   expectChange: PacketFilter['expectChange'];
   /** Notices from now on what others do to the rules, and puts it right; or does not any more. */
@@ -29,9 +29,9 @@ export interface NetworkFilter {
 /** What containers have of it. */
 export interface FilteredPorts {
   /** Of containers that run. */
-  readonly ports: readonly PublishedPort[];
+  readonly ports: readonly FilteredPort[];
   /** Of those that are being started or have just ended: their shims are about to publish them, or to take them back. */
-  readonly unsettled: readonly PublishedPort[];
+  readonly unsettled: readonly FilteredPort[];
 }
 
 export interface NetworkFilterParts {
@@ -105,6 +105,7 @@ function prepareHost(bridge: string, { internal, enableIPv4, enableIPv6 }: Netwo
 
 function filtered(network: NetworkRecord): FilterNetwork {
   const { options, pools, internal } = network;
+  const { gatewayModeIPv4, gatewayModeIPv6, trustedInterfaces } = parseBridgeOptions(options, internal);
   return {
     bridge: bridgeName(network), internal,
     subnets: pools.map(({ subnet }) => {
@@ -112,6 +113,7 @@ function filtered(network: NetworkRecord): FilterNetwork {
       return { address: addressBytes(address), length: Number(length) };
     }),
     icc: parseGoBool(options['com.docker.network.bridge.enable_icc'] ?? '') !== false,
+    modes: { 4: gatewayModeIPv4, 6: gatewayModeIPv6 }, trusted: trustedInterfaces,
     masquerade: parseGoBool(options['com.docker.network.bridge.enable_ip_masquerade'] ?? '') !== false,
   };
 }

@@ -1,8 +1,9 @@
 /** A container's published ports: what was asked for, what it has while it runs, and how the API shows that. */
 import { formatAddress, parseAddress } from '../../network/addresses/ip.ts';
+import { parseBridgeOptions } from '../../network/bridge-options.ts';
 import { protocolNumbers, type Protocol } from '../../network/filter/elements.ts';
 import {
-  bindFailure, bindingOf, bindOperations, type PortBinding, type PortRange, type PortRequest, type PortTarget, releaseOperations, translated,
+  bindFailure, bindingOf, bindOperations, type PortBinding, type PortRange, type PortRequest, type PortTarget, releaseOperations, filtered,
 } from '../../network/ports.ts';
 import type { Operation } from '../../runtime/plan/operations.ts';
 import { LaunchError, type ReleaseOutcome } from '../../runtime/shim.ts';
@@ -83,16 +84,18 @@ function portTargets(context: EngineContext, container: Container): PortTarget[]
     const network = context.networks.get(endpoint.networkId);
     if ((!families.ipv4 && !families.ipv6) || !context.endpointDrivers(network).publishesPorts) return [];
     const bindAddress = network.options['com.docker.network.bridge.host_binding_ipv4'] ?? '';
+    const { gatewayModeIPv4, gatewayModeIPv6, trustedInterfaces } = parseBridgeOptions(network.options, network.internal);
     return [{
       containerName: container.record.name, endpointId: endpoint.id, ipv4: endpoint.ipv4?.address, ipv6: endpoint.ipv6?.address, families,
       defaultHostIp: hostAddress(bindAddress) || '0.0.0.0',
+      routed: { ipv4: gatewayModeIPv4 === 'routed', ipv6: gatewayModeIPv6 === 'routed' }, hasTrusted: trustedInterfaces.length > 0,
     }];
   });
 }
 
 /** Runs what publishes the ports of the container, which the packet filter is not to take for somebody else's doing. */
 export async function expectPublished<Result>({ networkFilter }: EngineContext, { record }: Container, action: () => Promise<Result>): Promise<Result> {
-  if (translated(record.ports).length === 0) return action();
+  if (filtered(record.ports).length === 0) return action();
   const settle = networkFilter.expectChange();
   try {
     const result = await action();
@@ -106,7 +109,7 @@ export async function expectPublished<Result>({ networkFilter }: EngineContext, 
 
 /** The container has ended, and its shim has taken the ports back. */
 export function expectUnpublished({ networkFilter }: EngineContext, { record }: Container, how: ReleaseOutcome): void {
-  if (translated(record.ports).length > 0) networkFilter.expectChange()(how === 'released' ? true : undefined);
+  if (filtered(record.ports).length > 0) networkFilter.expectChange()(how === 'released' ? true : undefined);
 }
 
 /** A change of a container's ports while it runs. */
@@ -134,7 +137,7 @@ export function movePorts(context: EngineContext, container: Container, before: 
     throw error;
   }
   const { networkFilter } = context;
-  const [taken, led] = [translated(old), translated(record.ports)];
+  const [taken, led] = [filtered(old), filtered(record.ports)];
   const operations = [...networkFilter.unpublish(taken), ...releaseOperations(old), ...bindOperations(record.ports), ...networkFilter.publish(led)];
   // Whether the kernel had what was taken back is not told.
   const settle = operations.length === 0 ? [] : [networkFilter.expectChange(), networkFilter.expectChange()];
@@ -153,7 +156,7 @@ export function movePorts(context: EngineContext, container: Container, before: 
 /** The ports of all containers, as the packet filter has to have them. */
 export function filteredPorts(registry: ContainerRegistry): FilteredPorts {
   const [alive, others] = [true, false].map((wanted) => registry.all().filter(({ state }) => isAlive(state) === wanted));
-  const portsOf = (containers: readonly Container[] = []) => containers.flatMap(({ record }) => translated(record.ports));
+  const portsOf = (containers: readonly Container[] = []) => containers.flatMap(({ record }) => filtered(record.ports));
   return { ports: portsOf(alive), unsettled: portsOf(others) };
 }
 
@@ -177,7 +180,7 @@ export function shownPorts(context: EngineContext, container: Container): Record
   const bindings = Map.groupBy(record.ports, ({ containerPort, protocol }) => `${containerPort}/${protocol}`);
   const keys = new Set([...exposedPorts(record).map(([, { port, protocol }]) => `${port}/${protocol}`), ...bindings.keys()]);
   return Object.fromEntries([...keys].toSorted().map((key) =>
-    [key, bindings.get(key)?.map(({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: String(hostPort) })) ?? null]));
+    [key, bindings.get(key)?.map(({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: hostPort === 0 ? '' : String(hostPort) })) ?? null]));
 }
 
 /** `Ports` of `GET /containers/json`. */
@@ -185,6 +188,6 @@ export function listedPorts(context: EngineContext, container: Container): objec
   return Object.entries(shownPorts(context, container)).flatMap(([key, bindings]) => {
     const { port, protocol } = parsePort(key) as ContainerPort;
     if (bindings === null) return [{ PrivatePort: port, Type: protocol }];
-    return bindings.map(({ HostIp, HostPort }) => ({ IP: HostIp, PrivatePort: port, PublicPort: Number(HostPort), Type: protocol }));
+    return bindings.map(({ HostIp, HostPort }) => ({ IP: HostIp, PrivatePort: port, ...(HostPort === '' ? {} : { PublicPort: Number(HostPort) }), Type: protocol }));
   });
 }

@@ -1,7 +1,8 @@
 /** Which networks a container is to be on, and what was asked of each. */
 import { invalidParameter } from '../../errors.ts';
+import { sysctlFaults } from '../../network/endpoint-options.ts';
 import { joined, requestedAddressFaults } from '../../network/ipam-validation.ts';
-import type { NetworkRegistry } from '../../network/network.ts';
+import type { NetworkRecord, NetworkRegistry } from '../../network/network.ts';
 import type { ContainerConfig, CreateRequest, EndpointSettings, HostConfig } from '../docker-types.ts';
 import { parseMode } from '../spec/modes.ts';
 
@@ -23,15 +24,20 @@ export function requestedNetworks(request: CreateRequest, config: ContainerConfi
 
 /** What Docker 28 refuses of a network's settings at create, when the network is there by then. Throws invalid-parameter. */
 export function checkEndpoints(networks: NetworkRegistry, requested: Readonly<Record<string, EndpointSettings>>): void {
-  for (const [name, { IPAMConfig, Aliases }] of Object.entries(requested)) {
+  for (const [name, settings] of Object.entries(requested)) {
     const network = networks.find(name);
-    if (network === undefined) continue;
-    const problems = [
-      ...requestedAddressFaults(network, [IPAMConfig?.IPv4Address ?? '', IPAMConfig?.IPv6Address ?? '']),
-      ...((Aliases?.length ?? 0) > 0 && network.name === 'bridge' ? ['network-scoped aliases are only supported for user-defined networks'] : []),
-    ];
-    if (problems.length > 0) throw invalidParameter(`invalid config for network ${name}: invalid endpoint settings:\n${joined(problems)}`);
+    if (network !== undefined) checkEndpoint(network, settings, `invalid config for network ${name}: `);
   }
+}
+
+/** The same of one that is there. `before`: what the sentence begins with. */
+export function checkEndpoint(network: NetworkRecord, { IPAMConfig, Aliases, DriverOpts }: EndpointSettings, before = ''): void {
+  const problems = [
+    ...requestedAddressFaults(network, [IPAMConfig?.IPv4Address ?? '', IPAMConfig?.IPv6Address ?? '']),
+    ...((Aliases?.length ?? 0) > 0 && network.name === 'bridge' ? ['network-scoped aliases are only supported for user-defined networks'] : []),
+    ...sysctlFaults(DriverOpts),
+  ];
+  if (problems.length > 0) throw invalidParameter(`${before}invalid endpoint settings:\n${joined(problems)}`);
 }
 
 /** False for the modes that bring no interface of the container's own. */

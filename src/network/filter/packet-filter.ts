@@ -8,15 +8,15 @@ import { NetlinkSocket } from '../../linux/ffi/netlink.ts';
 import { netlinkFamily, type NetlinkMessage } from '../../linux/netlink/message.ts';
 import * as nft from '../../linux/netlink/nftables.ts';
 import { elementText, fulfils, receivedElements, receivedGeneration, receivedName } from '../../linux/netlink/nftables-read.ts';
-import { guardElements, networkElements, portElements, type FilterNetwork, type PublishedPort, type SetElements } from './elements.ts';
+import { guardElements, networkElements, portElements, type FilterNetwork, type FilteredPort, type SetElements } from './elements.ts';
 import { chains, sets } from './table.ts';
 
 /** All that varies in the table. */
 export interface FilterState {
   readonly networks: readonly FilterNetwork[];
-  readonly ports: readonly PublishedPort[];
+  readonly ports: readonly FilteredPort[];
   /** Ports that are right both ways, there or not: others are about to publish them or to take them back. */
-  readonly unsettled?: readonly PublishedPort[];
+  readonly unsettled?: readonly FilteredPort[];
   /** Families that were not forwarded before the engine came (forwarding.ts): for others they still are not. */
   readonly guarded: readonly (4 | 6)[];
 }
@@ -84,12 +84,12 @@ export class PacketFilter {
   }
 
   /** One transaction that publishes ports, for the plan's operation `netlink` with family `netfilter`. */
-  publish(ports: readonly PublishedPort[]): NetlinkMessage[] {
+  publish(ports: readonly FilteredPort[]): NetlinkMessage[] {
     return nft.nftBatch(this.#adding(portElements(ports)));
   }
 
   /** One transaction that takes them back; refused as a whole (ENOENT) when one of them is not there. */
-  unpublish(ports: readonly PublishedPort[]): NetlinkMessage[] {
+  unpublish(ports: readonly FilteredPort[]): NetlinkMessage[] {
     return nft.nftBatch(this.#deleting(portElements(ports)));
   }
 

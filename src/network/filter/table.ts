@@ -19,6 +19,12 @@ export const setNames = {
   /** Ports published on one address of the host, and on all of them. */
   published: { 4: 'published4', 6: 'published6' },
   publishedOnAll: { 4: 'published4-all', 6: 'published6-all' },
+  /** Bridges whose containers are reached by their own addresses: at any port from outside, or at those that are `reached`, by a family; those by an interface of the host. */
+  direct: 'direct',
+  routed: 'routed',
+  trusted: 'trusted',
+  /** Ports that are reached so. */
+  reached: { 4: 'reached4', 6: 'reached6' },
   /** Families that the engine has switched forwarding on for: the host did not forward before, and does not for others now. */
   guarded: 'guarded',
 } as const;
@@ -30,6 +36,7 @@ const perFamily = (family: 4 | 6): SetDefinition[] => {
     { name: setNames.home[family], key: [address, 'interface'], ranges: true },
     { name: setNames.published[family], key: ['protocol', address, 'port'], data: [address, 'port'] },
     { name: setNames.publishedOnAll[family], key: ['protocol', 'port'], data: [address, 'port'] },
+    { name: setNames.reached[family], key: ['protocol', address, 'port'] },
   ];
 };
 
@@ -37,6 +44,9 @@ export const sets: readonly SetDefinition[] = [
   { name: setNames.bridges, key: ['interface'] },
   { name: setNames.internal, key: ['interface'] },
   { name: setNames.icc, key: ['interface', 'interface'] },
+  { name: setNames.direct, key: ['nfproto', 'interface'] },
+  { name: setNames.routed, key: ['nfproto', 'interface'] },
+  { name: setNames.trusted, key: ['interface', 'interface'] },
   ...perFamily(4),
   ...perFamily(6),
   { name: setNames.guarded, key: ['nfproto'] },
@@ -107,6 +117,24 @@ const postrouting: Chain = {
   ],
 };
 
+/** IPPROTO_ICMP, IPPROTO_ICMPV6. */
+const icmp = { 4: 1, 6: 58 } as const;
+
+/** To a bridge, by a container's own address. */
+const toContainers: readonly Rule[] = [
+  ...families.flatMap((family) => {
+    const isReached = e.isIn(setNames.reached[family], e.meta('l4proto'), e.destinationAddress[family], e.destinationPort);
+    const isRouted = rule(isFamily(family), e.isIn(setNames.routed, e.meta('nfproto'), oif));
+    return [
+      rule(isRouted, isReached, e.accept()),
+      rule(isRouted, e.matches(e.meta('l4proto'), Uint8Array.of(icmp[family])), e.accept()),
+      rule(isFamily(family), e.isIn(setNames.trusted, iif, oif), isReached, e.accept()),
+    ];
+  }),
+  rule(e.isIn(setNames.bridges, iif), e.isIn(setNames.bridges, oif), e.drop()),
+  rule(e.isIn(setNames.direct, e.meta('nfproto'), oif), e.accept()),
+];
+
 const forward: Chain = {
   name: 'forward',
   base: { type: 'filter', hook: 'forward', priority: priority.filter },
@@ -116,7 +144,8 @@ const forward: Chain = {
     rule(e.isIn(setNames.internal, iif), e.drop()),
     rule(e.isIn(setNames.internal, oif), e.drop()),
     rule(e.isIn(setNames.bridges, oif), wasPublished, e.accept()),
-    // From other networks, and from outside to what is not published.
+    ...toContainers,
+    // From outside to what is not published.
     rule(e.isIn(setNames.bridges, oif), e.drop()),
     rule(e.isIn(setNames.bridges, iif), e.accept()),
     rule(e.isIn(setNames.guarded, e.meta('nfproto')), e.drop()),
