@@ -42,10 +42,10 @@ export function sysctlFaults(options: DriverOptions): string[] {
 /** For the interface of a name. Throws invalid-parameter for one without a value. */
 export function interfaceSysctls(options: DriverOptions, name: string, hostInterface: string): InterfaceSysctl[] {
   return sysctls(options).map((each) => {
-    const [key = '', value] = splitOnce(each, '=');
+    const [key, value] = splitOnce(each, '=');
     if (value === undefined) throw invalidParameter(`failed to add interface ${hostInterface} to sandbox: expected sysctl '${each}' to have format name=value`, { object: each });
     // A name of an interface may have dots; what the container's owner has written has none in a part of the path.
-    const [before = '', after = ''] = splitOnce(key.replace(ofAnInterface, '$1\0'), '\0');
+    const [before, after = ''] = splitOnce(key.replace(ofAnInterface, '$1\0'), '\0');
     return { path: ['/proc/sys', before.replaceAll('.', '/') + name, after.replaceAll('.', '/')].join('/'), value };
   });
 }

@@ -47,7 +47,7 @@ async function reach(address: string): Promise<Record<string, (string | undefine
     Promise.all(ports.map((port) => outside.ask(address, port))), Promise.all(ports.map((port) => lab.host.ask(address, port))),
     Promise.all(ports.map((port) => fromContainer('stranger', address, port))),
   ]);
-  return { outside: byOutside, host: byHost, stranger: byStranger } as Record<string, (string | undefined)[]>;
+  return { outside: byOutside, host: byHost, stranger: byStranger };
 }
 
 const pings = async (address: string): Promise<boolean> => (await outside.shell(`$0 ping -c 1 -W 2 ${address}`)).code === 0;
