@@ -1,51 +1,46 @@
 /** gRPC served on a connection that was HTTP/1.1 until its upgrade (`POST /grpc`). */
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { type CallHandler, type IncomingCall, RpcError, rpcCode } from '../../build/buildkit/rpc.ts';
-import { frameMessage } from './message-frames.ts';
+import { Http2Connection } from '../http2/connection.ts';
+import { errorCode } from '../http2/http2-error.ts';
+import type { HeaderList } from '../http2/hpack.ts';
+import type { Http2Stream } from '../http2/stream.ts';
 import { readMessages, writeFrame } from './call-stream.ts';
-import { connectionStream } from './connection-stream.ts';
-import { http2Settings } from './settings.ts';
+import { frameMessage } from './message-frames.ts';
 import { statusTrailers } from './status.ts';
 
 const grpcType = 'application/grpc';
+/** Calls that are being answered, those that the client has given up among them. */
+const maxCalls = 512;
 
 /** Serves calls until the connection ends. `onFault`: a handler threw what is no answer for a client. */
 export async function serveGrpc(socket: Duplex, handler: CallHandler, onFault: (error: unknown) => void): Promise<void> {
-  const { createServer } = await import('node:http2');
-  const server = createServer({ settings: http2Settings });
-  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void serveCall(stream, headers, handler, onFault));
-  server.on('sessionError', () => socket.destroy());
-  const ended = new Promise<void>((resolve) => void socket.once('close', resolve));
-  server.emit('connection', connectionStream(socket));
-  await ended;
-  server.close();
+  let calls = 0;
+  const connection: Http2Connection = new Http2Connection(socket, {
+    onRequest: (stream, headers) => {
+      if (++calls > maxCalls) return connection.close(errorCode.enhanceYourCalm);
+      void serveCall(stream, headers, handler, onFault).finally(() => calls--);
+    },
+  });
+  await new Promise<void>((resolve) => {
+    connection.closed.addEventListener('abort', () => resolve());
+  });
 }
 
-async function serveCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler: CallHandler, onFault: (error: unknown) => void): Promise<void> {
-  const gone = new AbortController();
-  stream.on('error', () => gone.abort());
-  stream.on('aborted', () => gone.abort());
-  stream.on('close', () => gone.abort());
-  if (headers[':method'] !== 'POST' || !headers['content-type']?.startsWith(grpcType)) {
-    stream.respond({ ':status': 415 }, { endStream: true });
+async function serveCall(stream: Http2Stream, headers: HeaderList, handler: CallHandler, onFault: (error: unknown) => void): Promise<void> {
+  const metadata = (name: string): string | undefined => headers.find((entry) => entry[0] === name)?.[1];
+  if (metadata(':method') !== 'POST' || !metadata('content-type')?.startsWith(grpcType)) {
+    stream.sendHeaders([[':status', '415']]);
+    stream.end();
     return;
   }
-  stream.respond({ ':status': 200, 'content-type': grpcType }, { waitForTrailers: true });
+  stream.sendHeaders([[':status', '200'], ['content-type', grpcType]]);
   const call: IncomingCall = {
-    path: headers[':path'] as string,
-    metadata: (name) => {
-      const value = headers[name];
-      return typeof value === 'object' ? value[0] : value;
-    },
-    messages: readMessages(stream),
-    send: (message) => writeFrame(stream, frameMessage(message)),
-    signal: gone.signal,
+    path: metadata(':path') ?? '', metadata, messages: readMessages(stream, () => undefined), send: (message) => writeFrame(stream, frameMessage(message)), signal: stream.signal,
   };
   const failure = await failureOfHandling(handler, call, onFault);
-  if (stream.destroyed || stream.closed) return;
-  stream.once('wantTrailers', () => stream.sendTrailers(statusTrailers(failure)));
-  stream.end();
+  stream.discard();
+  stream.end(statusTrailers(failure));
 }
 
 async function failureOfHandling(handler: CallHandler, call: IncomingCall, onFault: (error: unknown) => void): Promise<RpcError | undefined> {

@@ -1,33 +1,28 @@
 /** The end of a call, as trailers carry it. */
+import type { HeaderList } from '../http2/hpack.ts';
 import { status } from '../../build/buildkit/proto/google.ts';
 import { type ErrorDetail, RpcError, rpcCode } from '../../build/buildkit/rpc.ts';
 
-type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
-
-const okTrailers: Readonly<Record<string, string>> = { 'grpc-status': '0' };
+const okTrailers: HeaderList = [['grpc-status', '0']];
 
 /** Bytes of a sentence in a header; what is longer stands in the details. */
 const maxMessageBytes = 4096;
 
-export function statusTrailers(failure: RpcError | undefined): Record<string, string> {
-  if (failure === undefined) return { ...okTrailers };
-  return {
-    'grpc-status': String(failure.code),
-    'grpc-message': percentEncode(failure.message),
-    ...(failure.details.length === 0 ? {} : { 'grpc-status-details-bin': Buffer.from(status.encode(failure)).toString('base64').replace(/=+$/, '') }),
-  };
+export function statusTrailers(failure: RpcError | undefined): HeaderList {
+  if (failure === undefined) return okTrailers;
+  const details = failure.details.length === 0 ? [] : [['grpc-status-details-bin', Buffer.from(status.encode(failure)).toString('base64').replace(/=+$/, '')] as const];
+  return [['grpc-status', String(failure.code)], ['grpc-message', percentEncode(failure.message)], ...details];
 }
 
 /** Undefined for a call that went well. */
-export function failureOf(trailers: Headers): RpcError | undefined {
-  const status = text(trailers['grpc-status']);
-  if (status === '0') return undefined;
-  const message = percentDecode(text(trailers['grpc-message']) ?? '');
-  if (status === undefined || !/^\d{1,4}$/.test(status)) return new RpcError(rpcCode.unknown, message || 'the call ended without a status');
-  return new RpcError(Number(status), message, detailsOf(text(trailers['grpc-status-details-bin'])));
+export function failureOf(trailers: HeaderList): RpcError | undefined {
+  const valueOf = (name: string): string | undefined => trailers.find((entry) => entry[0] === name)?.[1];
+  const code = valueOf('grpc-status');
+  if (code === '0') return undefined;
+  const message = percentDecode(valueOf('grpc-message') ?? '');
+  if (code === undefined || !/^\d{1,4}$/.test(code)) return new RpcError(rpcCode.unknown, message || 'the call ended without a status');
+  return new RpcError(Number(code), message, detailsOf(valueOf('grpc-status-details-bin')));
 }
-
-const text = (value: string | readonly string[] | undefined): string | undefined => (typeof value === 'object' ? value[0] : value);
 
 /** Printable ASCII but for the percent sign stays as it is. */
 function percentEncode(message: string): string {

@@ -30,8 +30,7 @@ async function session(builds: BuildService, exchange: Exchange): Promise<void> 
   const methods = new Set((request.header(`${sessionHeader}grpc-method`) ?? '').split(',').map((method) => method.trim()));
   const sharedKey = request.header(`${sessionHeader}sharedkey`) ?? '';
   const [service, { connectGrpc }] = await Promise.all([builds.buildkit(), import('../grpc/client.ts')]);
-  const peer = await connectGrpc(upgrade(exchange));
-  await service.serveSession({ id, sharedKey, methods }, peer);
+  await service.serveSession({ id, sharedKey, methods }, connectGrpc(upgrade(exchange)));
 }
 
 function upgrade({ request, response }: Exchange): Duplex {
