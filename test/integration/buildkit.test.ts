@@ -1,16 +1,16 @@
 /** docker buildx build: what a person sees, what is in the images, what the client is asked for. */
 import { beforeAll, expect } from 'bun:test';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { CommandOptions } from '../support/command.ts';
 import { installPlugins } from '../support/plugins.ts';
+import { missing, requires } from '../support/requirements.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 
 const { subject, it, needs } = useEngine({}, 'buildx', 'engine-28');
+const itHere = requires(...needs, 'caisson');
 
-beforeAll(() => {
-  if (existsSync(subject.engine.scratch)) installPlugins(subject.environment.DOCKER_CONFIG as string);
-});
+if (missing(...needs) === undefined) beforeAll(() => installPlugins(subject.environment.DOCKER_CONFIG as string));
 
 let contexts = 0;
 
@@ -41,7 +41,7 @@ const plain = (line: string): string[] => {
   const told = line
     .replace(/^(#\d+) \d+\.\d+ /, '$1 ').replace(/(DONE|CANCELED) ?\d*\.?\d*s?$/, '$1').replace(/ \d+\.\d+s done$/, ' done')
     .replace(/sha256:[0-9a-f]{64}/, 'ID').replace(/ of ref \S+:/, ' of ref REF:');
-  return told === '' || /^#\d+ (transferring|exporting layers)/.test(told) ? [] : [told];
+  return told === '' || /^#\d+ (transferring|exporting layers|writing image ID$)/.test(told) ? [] : [told];
 };
 
 /** What was told of one step. */
@@ -110,6 +110,31 @@ it('gives commands the secrets that the client has', async () => {
   expect(last.join('\n')).not.toContain('s3cret');
   const required = await build(context('FROM busybox\nRUN --mount=type=secret,id=nope,required true\n'));
   expect(required.log.at(-1)).toBe('ERROR: failed to build: failed to solve: secret nope: not found');
+});
+
+it('gives images the times of SOURCE_DATE_EPOCH', async () => {
+  const directory = context('FROM busybox\nCOPY a /a\nRUN echo b >/b\nCMD ["x"]\n', { a: 'A' });
+  const env = { SOURCE_DATE_EPOCH: '1700000000' };
+  expect((await build(directory, '--no-cache', '-t', 'epoch:1', { env })).code).toBe(0);
+  expect(await subject.inspect('epoch:1', '{{.Created}}')).toMatch(/^2023-11-14T22:13:20(\.000)?Z$/);
+  const times = (await subject.output('history', '--human=false', '--format', '{{.CreatedAt}}', 'epoch:1')).split('\n').slice(0, 3);
+  expect(times).toEqual(Array.from({ length: 3 }, () => '2023-11-14T22:13:20Z'));
+  const wrong = await build(directory, { env: { SOURCE_DATE_EPOCH: 'yesterday' } });
+  expect(wrong.code).toBe(1);
+  expect(wrong.log.at(-1)).toContain('SOURCE_DATE_EPOCH');
+});
+
+itHere('builds the very same image twice, where files have the times of SOURCE_DATE_EPOCH too', async () => {
+  const directory = context('FROM busybox\nCOPY a /made/a\nRUN echo b >/b && ln /b /c && mkdir /d && ln -s /b /d/e\n', { a: 'A' });
+  const options = ['--no-cache', '--build-arg', 'SOURCE_DATE_EPOCH=1700000000', '--output', 'type=image,name=epoch:same,rewrite-timestamp=true'];
+  const ids: string[] = [];
+  for (let time = 0; time < 2; time++) {
+    expect((await build(directory, ...options)).code).toBe(0);
+    ids.push(await subject.inspect('epoch:same', '{{.Id}}'));
+  }
+  expect(ids[0]).toBe(ids[1] as string);
+  const run = await subject.docker('run', '--rm', '--network=none', 'epoch:same', 'stat', '-c', '%Y %h', '/made/a', '/b', '/c', '/d', '/d/e');
+  expect(run.stdout).toBe('1700000000 1\n1700000000 2\n1700000000 2\n1700000000 2\n1700000000 1\n');
 });
 
 leavesNothingBehind(subject, ...needs);

@@ -14,6 +14,7 @@ import { dockerfileRequest } from './frontend-options.ts';
 import { describeImage, type StageImage, stageImage } from './image-config.ts';
 import { LocalContexts } from './local-contexts.ts';
 import { RpcError, rpcCode } from './rpc.ts';
+import { dated, parseEpoch, withClampedLayers } from './source-date-epoch.ts';
 
 export interface BuilderParts {
   readonly images: ImageService;
@@ -33,6 +34,8 @@ export interface Frontend {
   describe(): object;
   /** Rejects with what the client is to be told. */
   solve(): Promise<StageImage>;
+  /** SOURCE_DATE_EPOCH among the build arguments. */
+  readonly epoch: number | undefined;
 }
 
 export interface ExporterRequest {
@@ -69,7 +72,11 @@ export class Builder {
       const build = new DockerfileBuild({ host, resolveImage: resolveImage(job, request.pull), temporary: () => job.makeDirectory() }, job, request);
       const planned = await build.plan();
       let solved: Promise<StageImage> | undefined;
-      return { describe: () => describeImage(planned.target, planned.platform), solve: () => (solved ??= this.#solve(job, build, planned, request.noCache === 'all')) };
+      return {
+        describe: () => describeImage(planned.target, planned.platform),
+        solve: () => (solved ??= this.#solve(job, build, planned, request.noCache === 'all')),
+        epoch: parseEpoch(request.options.buildArgs['SOURCE_DATE_EPOCH']),
+      };
     } catch (error) {
       throw buildFailure(error, []);
     }
@@ -102,10 +109,23 @@ export class Builder {
       const exporters = requests.map(({ type, attrs }) => ({ exporter: exporterNamed(type), attrs }));
       const image = await frontend.solve();
       const answers: Record<string, string> = {};
-      for (const { exporter, attrs } of exporters) Object.assign(answers, await exporter(this.#parts, { job, image, attributes: attrs }));
+      for (const { exporter, attrs } of exporters) {
+        const exported = await this.#dated(job, image, attrs, frontend.epoch);
+        Object.assign(answers, await exporter(this.#parts, { job, image: exported, attributes: attrs }));
+      }
       return answers;
     } catch (error) {
       throw job.signal.aborted && !(error instanceof RpcError) ? new RpcError(rpcCode.cancelled, 'context canceled') : buildFailure(error, []);
     }
+  }
+
+  /** The image with the times that it is to have. */
+  async #dated(job: BuildJob, image: StageImage, attrs: ReadonlyMap<string, string>, given: number | undefined): Promise<StageImage> {
+    const epoch = parseEpoch(attrs.get('source-date-epoch')) ?? given;
+    if (epoch === undefined) return image;
+    const withTimes = dated(image, epoch);
+    if (attrs.get('rewrite-timestamp') !== 'true') return withTimes;
+    const { storage, images } = this.#parts;
+    return withClampedLayers({ storage, images, atEnd: (action) => job.atEnd(action) }, withTimes, epoch);
   }
 }

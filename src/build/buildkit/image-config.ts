@@ -21,6 +21,8 @@ export interface StageImageParts {
 export interface StageImage {
   readonly config: ImageConfigJson;
   readonly topLayer: Digest | null;
+  /** The topmost layer of the image that it was built on. */
+  readonly baseLayer: Digest | null;
 }
 
 /** What is known before anything has been made. */
@@ -32,7 +34,7 @@ const runConfig = (config: RunConfig) => ({ ...config, WorkingDir: config.Workin
 
 /** All of the stage must have been solved. */
 export async function stageImage(parts: StageImageParts, stage: PlannedStage, platform: Platform): Promise<StageImage> {
-  const { history, topLayer, createdAt, author } = await historyOf(parts, stage);
+  const { history, topLayer, baseLayer, createdAt, author } = await historyOf(parts, stage);
   const config: ImageConfigJson = {
     architecture: platform.architecture,
     ...(platform.variant === '' ? {} : { variant: platform.variant }),
@@ -43,12 +45,13 @@ export async function stageImage(parts: StageImageParts, stage: PlannedStage, pl
     os: platform.os,
     rootfs: { type: 'layers', diff_ids: diffIds(parts.storage, topLayer) },
   };
-  return { config, topLayer };
+  return { config, topLayer, baseLayer };
 }
 
 interface Past {
   readonly history: History;
   readonly topLayer: Digest | null;
+  readonly baseLayer: Digest | null;
   /** RFC 3339. */
   readonly createdAt: string;
   readonly author: string;
@@ -63,10 +66,11 @@ async function historyOf(parts: StageImageParts, stage: PlannedStage): Promise<P
 async function baseOf(parts: StageImageParts, { base }: PlannedStage): Promise<Past> {
   switch (base.kind) {
     case 'stage': return historyOf(parts, base.stage);
-    case 'scratch': return { history: [], topLayer: null, createdAt: new Date().toISOString(), author: '' };
+    case 'scratch': return { history: [], topLayer: null, baseLayer: null, createdAt: new Date().toISOString(), author: '' };
     case 'image': {
       const { history = [], created = new Date(0).toISOString(), author = '' } = base.image.config;
-      return { history, topLayer: base.image.topLayer, createdAt: created, author };
+      const { topLayer } = base.image;
+      return { history, topLayer, baseLayer: topLayer, createdAt: created, author };
     }
   }
 }
@@ -78,7 +82,7 @@ async function afterStep({ solver, session, storage }: StageImageParts, past: Pa
   const created = step.kind === 'config' ? past.createdAt : new Date(createdAt).toISOString();
   const added = diffIds(storage, result.topLayer).length - diffIds(storage, past.topLayer).length;
   const entry = { created, created_by: step.summary, comment, ...(added > 0 ? {} : { empty_layer: true }) };
-  return { history: [...past.history, entry], topLayer: result.topLayer, createdAt: created, author: step.author || past.author };
+  return { ...past, history: [...past.history, entry], topLayer: result.topLayer, createdAt: created, author: step.author || past.author };
 }
 
 function diffIds(storage: StorageDriver, topLayer: Digest | null): Digest[] {
