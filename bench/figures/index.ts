@@ -12,6 +12,7 @@ import { network } from './network.ts';
 import { ports } from './ports.ts';
 import { removal } from './remove.ts';
 import { streams } from './streams.ts';
+import { traffic } from './traffic.ts';
 
 /** In the order of the table. Memory comes first: what the others leave behind would count. */
-export const figures: readonly Figure[] = [memory, lifecycle, network, ports, commandLines, exec, burst, removal, list, copy, importing, images, streams];
+export const figures: readonly Figure[] = [memory, lifecycle, network, ports, traffic, commandLines, exec, burst, removal, list, copy, importing, images, streams];

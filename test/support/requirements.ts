@@ -71,6 +71,7 @@ const CHECKS = {
   'block-device': () => (blockDevice() === undefined ? 'needs a block device' : undefined),
   'lacks-sys-resource': () => (holdsSysResource() ? 'needs a machine whose root lacks CAP_SYS_RESOURCE' : undefined),
   'nf-tables': () => (hasNfTables() ? undefined : 'needs root, and nf_tables in the kernel'),
+  sctp: () => (existsSync('/proc/sys/net/sctp') ? undefined : 'needs SCTP in the kernel'),
   'macvlan-links': () => (hasLinks('macvlan') ? undefined : 'needs root, and macvlan in the kernel'),
   'vlan-links': () => (hasLinks('vlan', 'id', '5') ? undefined : 'needs root, and VLANs in the kernel'),
   'dummy-links': () => (hasLinks('dummy') ? undefined : 'needs root, and dummy interfaces in the kernel'),

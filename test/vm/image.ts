@@ -12,7 +12,10 @@ import { inLoadOrder } from './modules.ts';
 const SIZE = 4 * 2 ** 30;
 
 /** What the tests need of the kernel that is not built into it. */
-const MODULES = ['overlay', 'bridge', 'veth', 'nf_tables', 'nft_ct', 'nft_chain_nat', 'nft_nat', 'nft_masq', 'nft_fib_inet'];
+const MODULES = [
+  'overlay', 'bridge', 'veth', 'nf_tables', 'nft_ct', 'nft_chain_nat', 'nft_nat', 'nft_masq', 'nft_fib_inet',
+  'macvlan', 'ipvlan', '8021q', 'dummy', 'sctp', 'sch_tbf',
+];
 
 /** Programs of the host that tests start; busybox stands for all others. */
 const PROGRAMS = ['unshare', 'nsenter', 'setpriv'];
