@@ -1,4 +1,5 @@
 import type { Figure } from '../figure.ts';
+import { building } from './build.ts';
 import { burst } from './burst.ts';
 import { commandLines } from './command-line.ts';
 import { copy } from './copy.ts';
@@ -15,4 +16,4 @@ import { streams } from './streams.ts';
 import { traffic } from './traffic.ts';
 
 /** In the order of the table. Memory comes first: what the others leave behind would count. */
-export const figures: readonly Figure[] = [memory, lifecycle, network, ports, traffic, commandLines, exec, burst, removal, list, copy, importing, images, streams];
+export const figures: readonly Figure[] = [memory, lifecycle, network, ports, traffic, commandLines, exec, burst, removal, list, copy, importing, images, building, streams];

@@ -158,7 +158,8 @@ export function* packFoundContents(found: Found, prefix: string, walk: Walk): Ge
 /** A container may be removing things while it is packed. */
 const statIfThere = (directory: number, name: string) => unlessGone(() => statAt(directory, pathBytes(name)));
 
-const isWhiteout = ({ type, major, minor }: FileStat) => type === fileType.characterDevice && major === 0 && minor === 0;
+/** overlayfs's mark for a name that is not there (Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories"). */
+export const isWhiteout = ({ type, major, minor }: FileStat) => type === fileType.characterDevice && major === 0 && minor === 0;
 
 function* packOne(directory: number, name: string, path: string, stat: FileStat, walk: Walk): Generator<Uint8Array> {
   if (walk.options.whiteouts === 'hidden' && isWhiteout(stat)) return;

@@ -7,9 +7,15 @@ import { decompress } from './tar/compression.ts';
 import { fromByteString, type TarEntry } from './tar/entry.ts';
 import { TarReader } from './tar/reader.ts';
 
-export interface UntarOptions {
-  /** Entries that are passed over. */
-  readonly leaveOut?: (entry: TarEntry) => boolean;
+/** Takes what a TarReader reads; `Extractor` is one. */
+export interface EntrySink {
+  entry(entry: TarEntry): unknown;
+  data(chunk: Uint8Array, offset: number): void;
+  end(entry: TarEntry): void;
+  /** After the last entry. */
+  finish(): void;
+  /** Whether or not all went well. */
+  close(): void;
 }
 
 /**
@@ -19,10 +25,19 @@ export interface UntarOptions {
 export async function untar(
   directory: number,
   archive: AsyncIterable<Uint8Array>,
-  options: Omit<ExtractOptions, 'whiteouts' | 'beforeRemoval'> & UntarOptions,
+  options: Omit<ExtractOptions, 'whiteouts' | 'beforeRemoval'>,
   rename: (entry: TarEntry) => TarEntry = (entry) => entry,
 ): Promise<void> {
   const extractor = new Extractor(directory, { ...options, whiteouts: 'none' });
+  await untarInto(extractor, archive, rename);
+}
+
+/** Gives the entries of an archive, compressed or not, to a sink, which is closed afterwards. Rejects with invalid-parameter for a bad archive. */
+export async function untarInto(
+  sink: EntrySink,
+  archive: AsyncIterable<Uint8Array>,
+  rename: (entry: TarEntry) => TarEntry = (entry) => entry,
+): Promise<void> {
   const reader = new TarReader();
   const pace = new Pace();
   let current = '';
@@ -30,22 +45,22 @@ export async function untar(
     for await (const chunk of decompress(archive)) {
       reader.feed(chunk);
       for (let event = reader.next(); event; event = reader.next()) {
-        if (event.type === 'data') extractor.data(event.chunk, event.offset);
-        else if (event.type === 'end') extractor.end(event.entry);
+        if (event.type === 'data') sink.data(event.chunk, event.offset);
+        else if (event.type === 'end') sink.end(event.entry);
         else {
           const entry = rename(event.entry);
           current = fromByteString(entry.name);
-          if (options.leaveOut?.(entry) !== true) extractor.entry(entry);
+          sink.entry(entry);
         }
         if (pace.due) await pace.breathe();
       }
     }
     reader.finish();
-    extractor.finish();
+    sink.finish();
   } catch (error) {
     throw failure(error, current);
   } finally {
-    extractor.close();
+    sink.close();
   }
 }
 

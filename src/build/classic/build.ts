@@ -7,6 +7,7 @@ import type { ImageService, ProgressRecord } from '../../images/service.ts';
 import type { Digest, StorageDriver } from '../../storage/driver.ts';
 import type { BuildCacheStore } from '../../store/build-cache.ts';
 import { takeDockerfile } from '../context/dockerfile.ts';
+import type { ContextPool } from '../context/pool.ts';
 import { receiveContext } from '../context/receive.ts';
 import { fetchContext } from '../context/remote.ts';
 import type { Dockerfile } from '../dockerfile/instruction.ts';
@@ -58,8 +59,9 @@ export interface ClassicBuilderParts {
   readonly cache: BuildCacheStore;
   readonly solver: Solver;
   readonly host: Platform;
-  /** For contexts. */
+  /** For what lives as long as a build. */
   readonly temporaryRoot: string;
+  readonly contexts: ContextPool;
   readonly resolveImage: (request: ClassicBuildRequest) => ResolveImage;
 }
 
@@ -79,12 +81,16 @@ export class ClassicBuilder {
     const abort = new AbortController();
     const signal = AbortSignal.any([request.signal, abort.signal]);
     const { noCache, removeContainers, removeFailedContainers } = request;
-    const session = new Session(this.#parts.temporaryRoot, { noCache, removeContainers, removeFailedContainers, signal });
-    const { context } = session;
+    const { contexts } = this.#parts;
+    // Who builds the same thing again sends much the same files.
+    const project = JSON.stringify([request.tags, request.dockerfile]);
+    const kept = request.remote === '' ? contexts.take(project) : undefined;
+    const session = new Session(this.#parts.temporaryRoot, { noCache, removeContainers, removeFailedContainers, signal }, kept);
+    const { contextTree } = session;
     try {
-      if (request.remote === '') await receiveContext(context, request.archive);
-      else await fetchContext(request.remote, context, request.dockerfile, signal);
-      const dockerfile = parseDockerfile(takeDockerfile(context, request.dockerfile));
+      if (kept) await receiveContext(kept, request.archive);
+      else await fetchContext(request.remote, contextTree, request.dockerfile, signal);
+      const dockerfile = parseDockerfile(takeDockerfile(contextTree.path, request.dockerfile));
       const target = targetStage(dockerfile, request.target);
       const run = new BuildRun(this.#parts, request, session, abort, dockerfile, target);
       if (request.explain) await run.explain(send).catch((error: unknown) => void send(failure(error)));
@@ -92,6 +98,7 @@ export class ClassicBuilder {
     } finally {
       abort.abort();
       await session.end();
+      if (kept) await contexts.giveBack(project, kept);
     }
   }
 }

@@ -5,18 +5,19 @@ import { fetchUrl } from '../../images/fetch-url.ts';
 import { compressionOf } from '../../storage/tar/compression.ts';
 import { parseHeader } from '../../storage/tar/header.ts';
 import { receiveContext } from './receive.ts';
+import type { ContextTree } from './tree.ts';
 
 /** A Dockerfile is not larger than this. Bytes. */
 const maxDockerfile = 1024 * 1024;
 
-/** Fills a directory; `dockerfile` gets a Dockerfile that came alone. */
-export async function fetchContext(url: string, directory: string, dockerfile: string, signal: AbortSignal): Promise<void> {
+/** Fills an empty tree; `dockerfile` gets a Dockerfile that came alone. */
+export async function fetchContext(url: string, tree: ContextTree, dockerfile: string, signal: AbortSignal): Promise<void> {
   if (!/^https?:\/\//.test(url)) throw notImplemented(`a context from ${JSON.stringify(url)} is not supported: give a URL of a tar archive or of a Dockerfile, or send the context`);
   const response = await fetchUrl(url, signal, `error downloading remote context ${url}`);
   const chunks = (response.body ?? new ReadableStream<Uint8Array>())[Symbol.asyncIterator]();
   const head = await readHead(chunks);
-  if (isArchive(head)) return receiveContext(directory, withHead(head, chunks));
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (isArchive(head)) return receiveContext(tree, withHead(head, chunks));
+  mkdirSync(tree.path, { recursive: true, mode: 0o700 });
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of withHead(head, chunks)) {
@@ -25,7 +26,7 @@ export async function fetchContext(url: string, directory: string, dockerfile: s
     parts.push(chunk);
   }
   try {
-    writeFileSync(`${directory}/${dockerfile || 'Dockerfile'}`, Buffer.concat(parts), { flag: 'wx' });
+    writeFileSync(`${tree.path}/${dockerfile || 'Dockerfile'}`, Buffer.concat(parts), { flag: 'wx' });
   } catch (cause) {
     throw new CaissonError('invalid-parameter', `invalid name of a Dockerfile: ${JSON.stringify(dockerfile)}`, { cause });
   }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { Digest } from '../../storage/driver.ts';
 import { removeTree } from '../../storage/remove.ts';
+import { ContextTree } from '../context/tree.ts';
 import type { Vertex } from '../graph/vertex.ts';
 
 /** Told of a vertex that is being solved. */
@@ -50,7 +51,7 @@ export interface SessionOptions {
 export class Session {
   readonly options: SessionOptions;
   /** Where the client's files go; made by who receives them. */
-  readonly context: string;
+  readonly contextTree: ContextTree;
   /** For its own files; gone at the end. */
   readonly #directory: string;
   readonly #observers = new Map<Digest, Observer>();
@@ -58,16 +59,17 @@ export class Session {
   readonly #fresh = new Set<Digest>();
   readonly #releases: (() => void)[] = [];
 
-  constructor(root: string, options: SessionOptions) {
+  /** A context that is given is the giver's; otherwise one that lives as long as the session. */
+  constructor(root: string, options: SessionOptions, context?: ContextTree) {
     this.options = options;
     this.#directory = `${root}/${randomUUID()}`;
-    this.context = `${this.#directory}/context`;
+    this.contextTree = context ?? new ContextTree(`${this.#directory}/context`);
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
   }
 
   /** The directory of a context, by its name. Rejects when the client does not send it. */
   contextDirectory(name: string): Promise<string> {
-    return this.options.client?.context(name) ?? Promise.resolve(this.context);
+    return this.options.client?.context(name) ?? Promise.resolve(this.contextTree.path);
   }
 
   /** A new directory that lives as long as the session. */

@@ -13,7 +13,7 @@ import { endOfArchive } from '../../storage/tar/writer.ts';
 import type { BuildCacheRow, BuildCacheStore } from '../../store/build-cache.ts';
 import type { CopyOperation, DirectoryOperation, DownloadOperation, Operation, RunOperation, Vertex } from '../graph/vertex.ts';
 import { changesInWords, type KeyParts, keyOf } from './cache-key.ts';
-import { contentDigest } from './content-digest.ts';
+import { contentDigest, type DigestOptions } from './content-digest.ts';
 import { type CopiedSource, copyPieces, directoryPieces, excluder } from './copy-layer.ts';
 import { download } from './download.ts';
 import type { Executor } from './executor.ts';
@@ -152,7 +152,7 @@ export class Solver {
     if (base.kind !== 'layers') throw new TypeError('a tree is made on layers');
     switch (operation.kind) {
       case 'run': return this.#runMaking(session, vertex, operation, base.topLayer, inputs);
-      case 'copy': return this.#copyMaking(vertex, operation, base.topLayer, inputs);
+      case 'copy': return this.#copyMaking(session, vertex, operation, base.topLayer, inputs);
       case 'directory': return {
         parts: { kind: 'directory', base: String(base.topLayer), path: operation.path },
         content: '',
@@ -209,7 +209,7 @@ export class Solver {
     return {
       parts: {
         kind: 'run', base: String(topLayer), command: JSON.stringify(argv), environment: JSON.stringify([...env].sort()), directory: cwd, user,
-        volumes: JSON.stringify(volumes), network, ...await this.#mountParts(mounts, inputs),
+        volumes: JSON.stringify(volumes), network, ...await this.#mountParts(session, mounts, inputs),
       },
       content: '',
       make: () => this.#run(session, vertex, operation, topLayer, inputs),
@@ -245,18 +245,21 @@ export class Solver {
   }
 
   /** A cache's content does not count; what a bind shows does. */
-  async #mountParts(mounts: RunOperation['mounts'], inputs: readonly Result[]): Promise<KeyParts> {
+  async #mountParts(session: Session, mounts: RunOperation['mounts'], inputs: readonly Result[]): Promise<KeyParts> {
     const parts: Record<string, string> = {};
     for (const [index, { input, ...options }] of mounts.entries()) {
       const shown = input === undefined ? undefined : inputs[input]!;
       const layers = shown && options.type === 'bind' ? directoriesOf(this.#parts.storage, shown) : [];
       const found = layers.length === 0 ? undefined : lookUp(layers, toByteString(options.source || '/'));
-      parts[`mount ${index}`] = JSON.stringify([options, found ? await contentDigest(found, { owners: true }) : '']);
+      const known = shown && knownDigests(session, shown);
+      parts[`mount ${index}`] = JSON.stringify([options, found ? await contentDigest(found, { owners: true, known }) : '']);
     }
     return parts;
   }
 
-  async #copyMaking(vertex: Vertex, operation: CopyOperation, topLayer: Digest | null, inputs: readonly Result[]): Promise<Making> {
+  async #copyMaking(
+    session: Session, vertex: Vertex, operation: CopyOperation, topLayer: Digest | null, inputs: readonly Result[],
+  ): Promise<Making> {
     const { storage } = this.#parts;
     const sources: CopiedSource[] = [];
     const contents: Record<string, string> = {};
@@ -266,7 +269,8 @@ export class Solver {
       const isDownload = path === '';
       for (const source of isDownload ? downloaded(operation, tree) : findSources(operation.instruction, tree, path)) {
         const skip = operation.excludes.length === 0 ? undefined : excluder(operation.excludes);
-        const digest = await contentDigest(source.found, { owners: operation.keepOwner, skip });
+        const known = knownDigests(session, result);
+        const digest = await contentDigest(source.found, { owners: operation.keepOwner, skip, known });
         contents[`source ${input}:${source.path}`] = `${source.found.stat.isDirectory() ? 'dir' : 'file'}:${digest}`;
         sources.push({ ...source, unpackable: !isDownload });
       }
@@ -298,6 +302,11 @@ export class Solver {
     const pieces = directoryPieces(directoriesOf(storage, base), path, Math.floor(Date.now() / 1000));
     return pieces === undefined ? base.topLayer : (await storage.unpack(base.topLayer, archive(pieces))).chainId;
   }
+}
+
+/** What is known of the files of a context since it was received. */
+function knownDigests({ contextTree }: Session, result: Result): DigestOptions['known'] {
+  return result.kind === 'directory' && result.path === contextTree.path ? (path, stat) => contextTree.digestOf(path, stat) : undefined;
 }
 
 async function* ended(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClassicBuilder } from '../../build/classic/build.ts';
 import type { BuildkitService } from '../../build/buildkit/service.ts';
+import { ContextPool } from '../../build/context/pool.ts';
 import { MountPreparer } from '../../build/solver/mounts.ts';
 import { Solver } from '../../build/solver/solver.ts';
 import { hostPlatform } from '../../images/config.ts';
@@ -21,10 +22,11 @@ export function createBuildService(context: EngineContext): BuildService {
   // What the last daemon's builds have left: each ended with it.
   rmSync(temporaryRoot, { recursive: true, force: true });
   makeSpread(temporaryRoot, 0o700);
+  const contexts = new ContextPool(temporaryRoot);
   const mounts = new MountPreparer(join(settings.dataRoot, 'build', 'caches'), join(settings.execRoot, 'build'), storage);
   const solver = new Solver({ storage, cache, executor: createStepExecutor(context), mounts, hold: (layer) => images.hold(layer) });
   const builder = new ClassicBuilder({
-    images, storage, cache, solver, temporaryRoot, host: hostPlatform(), resolveImage: ({ pull, credentials, signal }) => createImageResolver(images, { pull, signal, credentials: (registry) => credentials.get(registry) ?? anonymous }),
+    images, storage, cache, solver, temporaryRoot, contexts, host: hostPlatform(), resolveImage: ({ pull, credentials, signal }) => createImageResolver(images, { pull, signal, credentials: (registry) => credentials.get(registry) ?? anonymous }),
   });
   let buildkit: Promise<BuildkitService> | undefined;
   const loadBuildkit = async (): Promise<BuildkitService> => {
@@ -32,13 +34,13 @@ export function createBuildService(context: EngineContext): BuildService {
     return createBuildkitService({
       images, storage, solver, temporaryRoot, host: hostPlatform(), contextRoot: join(settings.dataRoot, 'build', 'contexts'),
       resolveImage: (job, pull) => createImageResolver(images, { pull, signal: job.signal, credentials: (registry) => sessionCredentials(job, registry) }),
-      usage: cacheUsage(context, cache),
+      usage: cacheUsage(context, cache, contexts),
     });
   };
   return {
     buildkit: () => (buildkit ??= loadBuildkit()),
     build: (request, send) => builder.build(request, send),
     usage: () => buildUsage(cache),
-    prune: (options) => pruneBuildCache(context, cache, options),
+    prune: (options) => pruneBuildCache(context, cache, contexts, options),
   };
 }

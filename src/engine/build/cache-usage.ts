@@ -1,6 +1,7 @@
 /** The build cache as people see it: `docker builder prune`, `docker system df`. */
 import type { CacheUsage, UsageRecord } from '../../build/buildkit/cache-usage.ts';
 import { timestampOf } from '../../build/buildkit/timestamps.ts';
+import type { ContextPool } from '../../build/context/pool.ts';
 import { invalidParameter } from '../../errors.ts';
 import type { Digest } from '../../storage/driver.ts';
 import type { BuildCacheRow, BuildCacheStore } from '../../store/build-cache.ts';
@@ -24,13 +25,13 @@ export function buildUsage(cache: BuildCacheStore): object[] {
 }
 
 /** The same for BuildKit's clients. */
-export function cacheUsage(context: EngineContext, cache: BuildCacheStore): CacheUsage {
+export function cacheUsage(context: EngineContext, cache: BuildCacheStore, contexts: ContextPool): CacheUsage {
   return {
     records: () => cache.all().filter(({ hasTree }) => hasTree).map(usageRecord),
     async prune({ filter, keepDuration, reservedSpace, maxUsedSpace }) {
       const before = cache.all().filter(({ hasTree }) => hasTree);
       const until: Filters = keepDuration > 0 ? { 'unused-for': [`${keepDuration / 1e9}s`] } : {};
-      await pruneBuildCache(context, cache, { all: true, keepStorage: reservedSpace || maxUsedSpace, filters: { ...filtersOf(filter), ...until } });
+      await pruneBuildCache(context, cache, contexts, { all: true, keepStorage: reservedSpace || maxUsedSpace, filters: { ...filtersOf(filter), ...until } });
       return before.filter(({ key }) => cache.get(key) === undefined).map(usageRecord);
     },
   };
@@ -57,9 +58,9 @@ function filtersOf(filter: readonly string[]): Record<string, string[]> {
 /** Docker's ids of such records have 25 characters. */
 const shownId = ({ key }: BuildCacheRow): string => key.slice('sha256:'.length, 'sha256:'.length + 25);
 
-/** Removes records, the least recently used first, and the layers that nothing else needs. */
+/** Removes records, the least recently used first, and the layers that nothing else needs; without conditions the kept contexts, too. */
 export async function pruneBuildCache(
-  { images, storage }: EngineContext, cache: BuildCacheStore, { keepStorage, filters }: BuildPruneRequest,
+  { images, storage }: EngineContext, cache: BuildCacheStore, contexts: ContextPool, { keepStorage, filters }: BuildPruneRequest,
 ): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }> {
   const matches = matcher(filters);
   const rows = cache.all();
@@ -74,8 +75,9 @@ export async function pruneBuildCache(
   cache.delete(gone.map(({ key }) => key));
   const before = totalSize(storage.layers());
   for (const layer of new Set(gone.flatMap(({ topLayer }) => topLayer ?? []))) await images.free(layer as Digest);
+  const ofContexts = keepStorage > 0 || Object.keys(filters).length > 0 ? 0 : await contexts.prune();
   const deleted = gone.filter(({ hasTree }) => hasTree).map(shownId);
-  return { CachesDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: before - totalSize(storage.layers()) };
+  return { CachesDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: before - totalSize(storage.layers()) + ofContexts };
 }
 
 const totalSize = (layers: readonly { readonly size: number }[]): number => layers.reduce((sum, { size }) => sum + size, 0);

@@ -28,6 +28,8 @@ export interface FileStat {
   readonly size: number;
   readonly links: number;
   readonly mtime: { readonly seconds: number; readonly nanoseconds: number };
+  /** When content, owner or permissions last changed; nobody can set it. */
+  readonly ctime: { readonly seconds: number; readonly nanoseconds: number };
   /** Of a device: its number. */
   readonly major: number;
   readonly minor: number;
@@ -51,6 +53,7 @@ export function statAt(directory: number, name: PathLike): FileStat {
     size: Number(view.getBigUint64(40, true)),
     links: view.getUint32(16, true),
     mtime: { seconds: Number(view.getBigInt64(112, true)), nanoseconds: view.getUint32(120, true) },
+    ctime: { seconds: Number(view.getBigInt64(96, true)), nanoseconds: view.getUint32(104, true) },
     major: view.getUint32(128, true),
     minor: view.getUint32(132, true),
     device: `${view.getUint32(136, true)}:${view.getUint32(140, true)}`,
