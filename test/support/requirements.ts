@@ -60,6 +60,7 @@ const CHECKS = {
   'docker-registry': () => (Bun.which('docker-registry') === null ? 'needs docker-registry' : undefined),
   openssl: () => (Bun.which('openssl') === null ? 'needs openssl' : undefined),
   buildx: () => (pluginPath('docker-buildx') === undefined ? 'needs the plugin docker-buildx' : undefined),
+  'compose-1': () => (Bun.which('docker-compose') === null ? 'needs docker-compose 1.29' : undefined),
   compose: () => (pluginPath('docker-compose') === undefined ? 'needs the plugin docker-compose' : undefined),
   skopeo: () => (Bun.which('skopeo') === null ? 'needs skopeo' : undefined),
   overlay: () => (readFileSync('/proc/filesystems', 'utf8').includes('overlay') ? undefined : 'needs overlayfs in the kernel'),

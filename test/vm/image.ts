@@ -24,7 +24,7 @@ const PROGRAMS = ['unshare', 'nsenter', 'setpriv'];
 const PEER_PROGRAMS = ['docker-proxy', 'containerd', 'containerd-shim-runc-v2', 'runc', 'docker-init'];
 
 /** Everything of the checkout that its integration tests read or start. */
-const PARTS = ['caisson', 'package.json', 'tsconfig.json', 'scripts', 'src', 'test', 'build/caisson'];
+const PARTS = ['caisson', 'package.json', 'tsconfig.json', 'scripts', 'src', 'test', 'build/caisson', 'native/build/caisson-shim'];
 
 /** Large packages that no test loads. */
 const LEFT_OUT = /^(\.|oxlint|typescript|@oxlint|@typescript)/;
