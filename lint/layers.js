@@ -16,7 +16,7 @@ const ORDER = [
   ['store'],
   ['runtime'],
   ['linux'],
-  ['assets.ts', 'errors.ts', 'version.ts'],
+  ['assets.ts', 'errors.ts', 'finding.ts', 'sizes.ts', 'version.ts'],
 ];
 const PICTURE = 'cli → (daemon.ts) → api → engine → {build → images → storage, network, volumes} → (store) → runtime → linux';
 

@@ -40,6 +40,7 @@ import { type RegistrySettings, validateInsecure, validateMirror } from './image
 import { proxySettings } from './images/registry/proxy.ts';
 import { seedBusybox } from './images/seed.ts';
 import { createCgroupDriver } from './linux/cgroup/index.ts';
+import { directoryQuotas } from './linux/directory-quotas.ts';
 import { tryLockFile } from './linux/ffi/lock.ts';
 import { unmountIfMounted } from './linux/ffi/mounts.ts';
 import { checkPrerequisites } from './linux/prerequisites.ts';
@@ -120,6 +121,7 @@ function createSettings(options: DaemonOptions): EngineSettings {
     registries: registrySettings(options),
     debug: options.debug,
     storageDriver: options.storageDriver,
+    storageOptions: options.storageOptions,
   };
 }
 
@@ -180,7 +182,8 @@ function placeInit({ initBinary }: EngineSettings): void {
 }
 
 function createContext(settings: EngineSettings, database: Database, networks: Networks, logger: Logger): EngineContext {
-  const storage = createStorageDriver({ dataRoot: settings.dataRoot, name: settings.storageDriver }, database);
+  const quotas = directoryQuotas(settings.dataRoot, ['overlay', 'vfs', 'volumes']);
+  const storage = createStorageDriver({ dataRoot: settings.dataRoot, name: settings.storageDriver, options: settings.storageOptions, database, quotas });
   const registry = new ContainerRegistry(new ContainerStore(database), logger);
   const events = new EventBus();
   const buildCache = new BuildCacheStore(database);
@@ -193,6 +196,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
     logger,
     registry,
     storage,
+    database,
     buildCache,
     events,
     disposal: new Disposal(logger),
@@ -205,7 +209,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
       registries: settings.registries,
       listener: (action, id, attributes) => events.publish('image', action, id, attributes),
     }),
-    volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database), (action, name) => events.publish('volume', action, name, { driver: 'local' })),
+    volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database), quotas, (action, name) => events.publish('volume', action, name, { driver: 'local' })),
     volumeMounts: new VolumeMounts(unmountIfMounted),
     networks,
     names: new NameTables(nameDirectory(settings.execRoot), registry, networks),

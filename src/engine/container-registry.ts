@@ -20,6 +20,7 @@ export class ContainerRegistry {
   readonly #idByName = new Map<string, string>();
   readonly #recentExits = new Map<string, { readonly name: string; readonly code: number }>();
   readonly #logger: Logger;
+  readonly #making = new Set<string>();
 
   constructor(store: ContainerStore, logger: Logger) {
     this.#store = store;
@@ -28,6 +29,7 @@ export class ContainerRegistry {
   }
 
   #index(container: Container): void {
+    this.#making.delete(container.id);
     this.#byId.set(container.id, container);
     this.#idByName.set(container.record.name, container.id);
   }
@@ -75,10 +77,17 @@ export class ContainerRegistry {
   reserve(name: string, id: string): void {
     this.checkNameFree(name);
     this.#idByName.set(name, id);
+    this.#making.add(id);
+  }
+
+  /** It has a name, and its directories are being made. */
+  isBeingMade(id: string): boolean {
+    return this.#making.has(id);
   }
 
   /** The container was not made after all. */
   releaseName(name: string, id: string): void {
+    this.#making.delete(id);
     if (this.#idByName.get(name) === id) this.#idByName.delete(name);
   }
 

@@ -100,6 +100,7 @@ export class Container {
   /** By exec id; kept until the container is removed, as `docker inspect` of an ended exec works. */
   readonly execs = new Map<string, ContainerExec>();
   #queue: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
 
   constructor(record: ContainerRecord) {
     this.record = record;
@@ -116,8 +117,14 @@ export class Container {
   /** Runs `action` when every earlier one on this container has ended: start, stop, remove … never overlap. */
   exclusively<T>(action: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(action, action);
-    this.#queue = result.catch(() => undefined);
+    this.#waiting++;
+    this.#queue = result.then(() => undefined, () => undefined).finally(() => this.#waiting--);
     return result;
+  }
+
+  /** Something is being done with it, or with its root from outside. */
+  get isBusy(): boolean {
+    return this.#waiting > 0 || this.rootViews.isOpen;
   }
 
   /** Counts an attached stream until its output has ended or its client has left. */

@@ -5,6 +5,7 @@ import type { Launcher } from '../runtime/shim.ts';
 import type { EndpointDrivers } from '../network/endpoint-drivers.ts';
 import type { NetworkRegistry } from '../network/network.ts';
 import type { PortAllocator } from '../network/ports.ts';
+import type { Database } from '../store/database.ts';
 import type { RootDescription, StorageDriver } from '../storage/driver.ts';
 import type { BuildCacheStore } from '../store/build-cache.ts';
 import type { LocalVolumes } from '../volumes/local-volumes.ts';
@@ -29,6 +30,7 @@ export interface EngineContext {
   readonly execs: Map<string, ContainerExec>;
   readonly images: ImageService;
   readonly storage: StorageDriver;
+  readonly database: Database;
   /** What building has given. */
   readonly buildCache: BuildCacheStore;
   readonly volumes: LocalVolumes;

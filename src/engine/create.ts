@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { invalidParameter, isClass, notFound } from '../errors.ts';
 import type { Image } from '../images/service.ts';
 import { parseSignal } from '../linux/signals.ts';
+import type { RootOptions } from '../storage/driver.ts';
 import type { Container, ContainerRecord } from './container.ts';
 import { created } from './container-state.ts';
 import type { EngineContext } from './context.ts';
@@ -72,7 +73,7 @@ async function register(context: EngineContext, record: ContainerRecord): Promis
   const release = record.topLayer === null ? undefined : context.images.hold(record.topLayer);
   try {
     mkdirSync(directory, { mode: 0o710 });
-    await context.storage.createRoot(record.id, record.topLayer, { owner: rootOwner(context, record.hostConfig) });
+    await context.storage.createRoot(record.id, record.topLayer, containerRootOptions(context, record));
     const container = context.registry.add(record);
     context.events.publish('container', 'create', record.id, container.eventAttributes());
   } catch (error) {
@@ -84,6 +85,10 @@ async function register(context: EngineContext, record: ContainerRecord): Promis
     release?.();
   }
 }
+
+export const containerRootOptions = (context: EngineContext, { hostConfig }: ContainerRecord): RootOptions => ({
+  owner: rootOwner(context, hostConfig), storageOptions: hostConfig.StorageOpt ?? {},
+});
 
 /** Host ids of the container's root. */
 function rootOwner(context: EngineContext, hostConfig: HostConfig): { uid: number; gid: number } {

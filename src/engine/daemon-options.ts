@@ -30,6 +30,8 @@ export interface DaemonOptions {
   readonly registryCertificates: string;
   /** How containers' roots are made; empty: chosen by what is there. */
   readonly storageDriver: string;
+  /** Of the storage driver, each `NAME=VALUE`. */
+  readonly storageOptions: readonly string[];
   /** `max-size`, `max-file`. */
   readonly logOptions: Readonly<Record<string, string>>;
 }

@@ -6,7 +6,7 @@ import type { Logger } from './logger.ts';
 
 export class Disposal {
   readonly #logger: Logger;
-  readonly #pending = new Set<Promise<void>>();
+  readonly #pending = new Map<Promise<void>, string>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -17,12 +17,17 @@ export class Disposal {
     const done = remove().catch((error: unknown) => {
       this.#logger.error('cannot delete the files of a container', { object, error });
     });
-    this.#pending.add(done);
+    this.#pending.set(done, object);
     void done.finally(() => this.#pending.delete(done));
+  }
+
+  /** Whether files of an object are being deleted. */
+  has(object: string): boolean {
+    return [...this.#pending.values()].includes(object);
   }
 
   /** Settles when everything begun so far is done. */
   async settled(): Promise<void> {
-    await Promise.all(this.#pending);
+    await Promise.all(this.#pending.keys());
   }
 }

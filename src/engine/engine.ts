@@ -144,6 +144,33 @@ export interface SystemService {
   diskUsage(kinds: ReadonlySet<UsageKind>): Promise<DiskUsage>;
   /** Past events since `since`, then live ones until `until` (both as in LogsRequest) or the signal. */
   events(options: { since: string; until: string; filters: Filters; signal: AbortSignal }): Promise<AsyncIterable<EventMessage>>;
+  /** Compares what is recorded with what is there; an extension. */
+  check(request: CheckRequest): Promise<CheckReport>;
+}
+
+export interface CheckRequest {
+  /** Puts right what can be. */
+  readonly repair: boolean;
+  /** Reads all layers, and compares them with their digests. */
+  readonly verify: boolean;
+}
+
+export interface CheckReport {
+  /** How many of each there are. */
+  readonly Checked: { readonly Images: number; readonly Layers: number; readonly Containers: number; readonly Volumes: number };
+  readonly Findings: readonly ReportedFinding[];
+}
+
+export interface ReportedFinding {
+  readonly Kind: string;
+  readonly Object: string;
+  readonly Problem: string;
+  readonly Reason: string;
+  readonly Remedy: string;
+  readonly Repairable: boolean;
+  readonly Repaired: boolean;
+  /** Why it could not be repaired. */
+  readonly Error?: string;
 }
 
 /** `GET /images/json`. */

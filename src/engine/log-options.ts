@@ -1,5 +1,6 @@
 /** Logging drivers and their options (`--log-driver`, `--log-opt`), of the daemon and of a container. */
 import { invalidParameter, systemError } from '../errors.ts';
+import { parseSize } from '../sizes.ts';
 import type { LogBounds } from './settings.ts';
 
 type Options = Readonly<Record<string, string>>;
@@ -25,7 +26,7 @@ export function validateLogOptions(driver: string, options: Options): void {
   if (!['', 'blocking', 'non-blocking'].includes(mode)) throw invalidParameter(`logger: logging mode not supported: ${mode}`);
   if (size !== undefined) {
     if (mode !== 'non-blocking') throw invalidParameter("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
-    if (parseSize(size) === undefined) throw invalidParameter(`error parsing option max-buffer-size: invalid size: '${size}'`);
+    if (parseSize(size, 1000) === undefined) throw invalidParameter(`error parsing option max-buffer-size: invalid size: '${size}'`);
   }
   const known = drivers[driver];
   if (known === undefined) throw invalidParameter(`error looking up logging plugin ${driver}: plugin "${driver}" not found`);
@@ -54,16 +55,9 @@ export function startedLogBounds(options: Options, fallback: LogBounds): LogBoun
 /** Why a container cannot be started. */
 export const logFailure = (reason: string) => systemError(`failed to create task for container: failed to initialize logging driver: ${reason}`);
 
-const units: Readonly<Record<string, number>> = { '': 1, k: 1000, m: 1000 ** 2, g: 1000 ** 3, t: 1000 ** 4, p: 1000 ** 5 };
-
-function parseSize(text: string): number | undefined {
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(text) ?? [];
-  return number === undefined ? undefined : Math.floor(Number(number) * (units[unit.toLowerCase()] ?? 1));
-}
-
 function parseMaxSize(text: string): number {
   if (text === '-1') return 0;
-  const size = parseSize(text);
+  const size = parseSize(text, 1000);
   if (size === undefined) throw invalidParameter(`invalid size: '${text}'`);
   if (size <= 0) throw invalidParameter('max-size must be a positive number');
   return size;

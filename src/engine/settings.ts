@@ -33,4 +33,6 @@ export interface EngineSettings {
   readonly debug: boolean;
   /** Empty: chosen by what is there. */
   readonly storageDriver: string;
+  /** Of the storage driver, each `NAME=VALUE`. */
+  readonly storageOptions: readonly string[];
 }

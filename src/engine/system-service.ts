@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { RegistrySettings } from '../images/registry/endpoints.ts';
 import { hostFacts } from '../linux/host.ts';
 import type { EngineContext } from './context.ts';
+import { checkSystem } from './check/check.ts';
 import { isAlive } from './container-state.ts';
 import { diskUsage } from './disk-usage.ts';
 import type { SystemService } from './engine.ts';
@@ -19,6 +20,7 @@ export function createSystemService(context: EngineContext): SystemService {
     info: async () => info(context),
     diskUsage: async (kinds) => diskUsage(context, kinds),
     events: async (options) => context.events.subscribe(options),
+    check: (request) => checkSystem(context, request),
   };
 }
 

@@ -20,6 +20,8 @@ const readSize = 256 * 1024;
 const maxLinks = 10;
 
 export class ArchiveSpool {
+  /** Directories of archives that are being loaded. */
+  static readonly inUse = new Set<string>();
   readonly #directory: string;
   readonly #files = new Map<string, number>();
   /** Old archives name a layer twice by a symlink. */
@@ -34,6 +36,7 @@ export class ArchiveSpool {
    */
   static async receive(temporaryRoot: string, tar: AsyncIterable<Uint8Array>): Promise<ArchiveSpool> {
     const spool = new ArchiveSpool(`${temporaryRoot}/load-${randomUUID()}`);
+    ArchiveSpool.inUse.add(spool.#directory);
     mkdirSync(spool.#directory, { recursive: true, mode: 0o700 });
     try {
       await spool.#fill(tar);
@@ -45,7 +48,7 @@ export class ArchiveSpool {
   }
 
   remove(): Promise<void> {
-    return removeTree(this.#directory);
+    return removeTree(this.#directory).finally(() => ArchiveSpool.inUse.delete(this.#directory));
   }
 
   has(name: string): boolean {

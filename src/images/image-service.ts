@@ -6,6 +6,7 @@ import type { StorageDriver } from '../storage/driver.ts';
 import { removeTree } from '../storage/remove.ts';
 import type { Database } from '../store/database.ts';
 import { BlobDownloads } from './blob-downloads.ts';
+import { checkImages, verifyLayers } from './check.ts';
 import { commitImage } from './commit.ts';
 import { parseConfig, platformOf } from './config.ts';
 import { describeImage } from './distribution.ts';
@@ -60,6 +61,8 @@ export function createImageService(parts: ImageServiceParts): ImageService {
     add: (request) => addMade(context, request),
     hold: (layer) => context.keeper.hold(layer),
     free: async (layer) => void (await context.keeper.free(layer)),
+    check: (cache) => checkImages(context, cache),
+    verify: (cache) => verifyLayers(context, cache),
     tag: (name, repo, tag) => tagImage(context, name, repo, tag),
     remove: async (name, options, usedBy) => removeImage(context, findImage(images, name).id, name, options, usedBy),
   };

@@ -56,6 +56,12 @@ export class LayerKeeper {
     return { removed, discard: this.#driver.forgetLayers(removed) };
   }
 
+  /** Layers that nothing needs. */
+  unneeded(): Digest[] {
+    const needed = this.#needed();
+    return this.#driver.layers().map(({ chainId }) => chainId).filter((layer) => !needed.has(layer));
+  }
+
   /** Removes the layers that a crash has left without an image. */
   async sweep(): Promise<void> {
     for (const { chainId } of this.#driver.layers()) await this.free(chainId);

@@ -2,6 +2,7 @@
  * What the engine and the API ask of images. `image-service.ts` implements it on a storage driver and the metadata
  * database.
  */
+import type { Finding } from '../finding.ts';
 import type { Digest } from '../storage/driver.ts';
 import type { PackOptions } from '../storage/pack.ts';
 import type { Platform } from './platform.ts';
@@ -94,6 +95,14 @@ export interface CommitRequest {
   readonly tag: string;
 }
 
+/** What builds and containers have of layers, for a check. */
+export interface CheckedCache {
+  /** The name of a container on such a layer, if there is one. */
+  usersOf(isOnLayer: (topLayer: Digest) => boolean): string | undefined;
+  /** Forgets what building has kept on such layers. */
+  forget(isOnLayer: (topLayer: Digest) => boolean): void;
+}
+
 /** `docker pull`. */
 export interface PullRequest {
   /** With neither tag nor digest: every tag of the repository. */
@@ -142,6 +151,10 @@ export interface RegistryService {
 }
 
 export interface ImageService {
+  /** What is wrong with images and layers, as far as can be seen at once. */
+  check(cache: CheckedCache): Finding[];
+  /** Reads all layers, and compares them with their digests. */
+  verify(cache: CheckedCache): Promise<Finding[]>;
   readonly registries: RegistryService;
   /**
    * By reference, id, or unique id prefix. Throws not-found with Docker's text `No such image: NAME`, or, when it is for another

@@ -8,13 +8,14 @@
  */
 import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
 import { systemError } from '../errors.ts';
-import { createSnapshot, createSubvolume } from '../linux/ffi/btrfs.ts';
+import { type Finding, leftover } from '../finding.ts';
+import { createSnapshot, createSubvolume, enableQuotas, limitSubvolume } from '../linux/ffi/btrfs.ts';
 import { fileSystemMagic, fileSystemType } from '../linux/ffi/files.ts';
-import type { Database } from '../store/database.ts';
-import type { Digest, LayerInfo, RootOptions, StorageDriver, TreeRoot } from './driver.ts';
+import type { Digest, DriverParts, LayerInfo, RootOptions, StorageDriver, TreeRoot } from './driver.ts';
 import { LayerStore } from './layer-store.ts';
 import { packChanges } from './pack-changes.ts';
 import type { PackOptions } from './pack.ts';
+import { btrfsSize, type SizeBounds } from './root-size.ts';
 import { removeTree } from './remove.ts';
 import { removeSubvolume } from './remove-subvolume.ts';
 import { layLayers } from './vfs.ts';
@@ -24,13 +25,16 @@ const openDirectory = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_N
 export class BtrfsDriver extends LayerStore implements StorageDriver {
   readonly name = 'btrfs';
   readonly ids = { onDisk: 'container', inView: 'container' } as const;
+  readonly #bounds: SizeBounds;
   readonly #images: string;
   readonly #roots: string;
   /** Subvolumes of images that are being made, by their names. */
   readonly #making = new Map<string, Promise<void>>();
+  readonly #removing = new Set<string>();
 
-  constructor(dataRoot: string, db: Database) {
-    super(dataRoot, db);
+  constructor({ dataRoot, database, bounds }: DriverParts) {
+    super(dataRoot, database);
+    this.#bounds = bounds;
     this.#images = `${dataRoot}/btrfs/images`;
     this.#roots = `${dataRoot}/btrfs/roots`;
     for (const directory of [this.#images, this.#roots]) mkdirSync(directory, { recursive: true, mode: 0o710 });
@@ -50,13 +54,25 @@ export class BtrfsDriver extends LayerStore implements StorageDriver {
     for (const name of readdirSync(this.#images)) if (name !== initImage && !known.has(name) && !this.#making.has(name)) await removeSubvolume(this.#images, name);
   }
 
+  override check(): Finding[] {
+    const known = new Set([initImage, ...this.layers().map(({ path }) => imageName(path))]);
+    const isKnown = (name: string) => known.has(name) || this.#making.has(name.replace(/^tmp-/, '')) || this.#removing.has(name);
+    return [...super.check(), ...readdirSync(this.#images).filter((name) => !isKnown(name))
+      .map((name) => leftover(`${this.#images}/${name}`, 'A subvolume of an image', () => removeSubvolume(this.#images, name)))];
+  }
+
   override forgetLayers(chainIds: readonly Digest[]): () => Promise<void> {
     const names = chainIds.flatMap((chainId) => this.layer(chainId) ?? []).map(({ path }) => imageName(path));
     const discard = super.forgetLayers(chainIds);
     return async () => {
+      for (const name of names) this.#removing.add(name);
       await discard();
-      for (const name of names) await removeSubvolume(this.#images, name);
+      await Promise.all(names.map((name) => this.#removeImage(name)));
     };
+  }
+
+  async #removeImage(name: string): Promise<void> {
+    await removeSubvolume(this.#images, name).finally(() => this.#removing.delete(name));
   }
 
   roots(): string[] {
@@ -68,13 +84,15 @@ export class BtrfsDriver extends LayerStore implements StorageDriver {
     return changes && this.unpack(topLayer, changes);
   }
 
-  async createRoot(id: string, topLayer: Digest | null, _options: RootOptions): Promise<void> {
+  async createRoot(id: string, topLayer: Digest | null, { storageOptions }: RootOptions): Promise<void> {
+    const size = btrfsSize(storageOptions, this.#bounds);
     const { lowerDirs } = this.root(id, topLayer);
     await this.#makeImage(lowerDirs);
     const own = `${this.#roots}/${id}`;
     mkdirSync(own, { mode: 0o710 });
     try {
       this.#snapshot(`${this.#images}/${imageName(lowerDirs[0]!)}`, own, 'tree');
+      if (size > 0) limit(`${own}/tree`, size);
     } catch (error) {
       await this.removeRoot(id);
       throw error;
@@ -137,6 +155,12 @@ const initImage = 'init';
 
 /** The name of a layer's directory, from its `diff`: a number, or `init`. */
 const imageName = (diff: string): string => diff.split('/').at(-2) ?? '';
+
+/** As with Docker, what the image has counts, too. */
+const limit = (path: string, size: number): void => withDirectory(path, (fd) => {
+  enableQuotas(fd);
+  limitSubvolume(fd, size);
+});
 
 function withDirectory(path: string, action: (fd: number) => void): void {
   const fd = openSync(path, openDirectory);

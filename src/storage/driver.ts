@@ -8,7 +8,11 @@
  * roots are where drivers differ.
  */
 
+import type { Finding } from '../finding.ts';
+import type { DirectoryQuotas } from '../linux/directory-quotas.ts';
+import type { Database } from '../store/database.ts';
 import type { PackOptions } from './pack.ts';
+import type { SizeBounds, StorageOptions } from './root-size.ts';
 
 /** `sha256:<64 hex>`. */
 export type Digest = `sha256:${string}`;
@@ -69,6 +73,17 @@ export interface RootMappings {
 export interface RootOptions {
   /** The host's uid and gid of the container's root user (0 without a user namespace). */
   readonly owner: { readonly uid: number; readonly gid: number };
+  /** `--storage-opt` of the container. */
+  readonly storageOptions: StorageOptions;
+}
+
+/** What every driver is made of. */
+export interface DriverParts {
+  readonly dataRoot: string;
+  readonly database: Database;
+  /** Undefined where the data root's file system keeps no limits. */
+  readonly quotas: DirectoryQuotas | undefined;
+  readonly bounds: SizeBounds;
 }
 
 export interface StorageDriver {
@@ -108,6 +123,10 @@ export interface StorageDriver {
   mountRoot?(id: string, topLayer: Digest | null, mappings: RootMappings): Promise<void>;
   /** Undoes that when nothing was launched. Not mounted is right. */
   unmountRoot?(id: string): void;
+  /** Files below `layers` and the driver's own that nothing knows of. */
+  check(): Finding[];
+  /** Layers whose files are missing, and which, as a sentence without a full stop. */
+  damagedLayers(): ReadonlyMap<Digest, string>;
   /** The ids of all roots on disk, for what a crash may have left. */
   roots(): readonly string[];
   /** Removes a root with everything in it. A missing one is right. */

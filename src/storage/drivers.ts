@@ -1,13 +1,14 @@
 /** Which storage driver a daemon uses. */
 import { readdirSync } from 'node:fs';
 import { conflict, invalidParameter, systemError } from '../errors.ts';
-import type { Database } from '../store/database.ts';
 import { BtrfsDriver } from './btrfs.ts';
-import { type DriverName, driverNames, type StorageDriver } from './driver.ts';
+import { type DriverName, driverNames, type DriverParts, type StorageDriver } from './driver.ts';
+import { fileSystemName } from './file-systems.ts';
 import { FuseOverlayfsDriver } from './fuse-overlayfs.ts';
 import type { LayerStore } from './layer-store.ts';
 import { Overlay2Driver } from './overlay2.ts';
 import { overlayRefusal } from './overlay-support.ts';
+import { parseDriverOptions } from './root-size.ts';
 import { VfsDriver } from './vfs.ts';
 
 const drivers = { overlay2: Overlay2Driver, 'fuse-overlayfs': FuseOverlayfsDriver, btrfs: BtrfsDriver, vfs: VfsDriver } as const;
@@ -21,9 +22,16 @@ export interface DriverChoice {
   readonly name: string;
 }
 
+export interface DriverRequest extends DriverChoice, Pick<DriverParts, 'database' | 'quotas'> {
+  /** The daemon's `--storage-opt`. */
+  readonly options: readonly string[];
+}
+
 /** The driver on a data root; what an earlier run left half-done is removed in the background. */
-export function createStorageDriver(choice: DriverChoice, database: Database): StorageDriver & LayerStore {
-  const driver = new drivers[chooseDriver(choice)](choice.dataRoot, database);
+export function createStorageDriver({ options, ...request }: DriverRequest): StorageDriver & LayerStore {
+  const name = chooseDriver(request);
+  const bounds = parseDriverOptions(name, options, { fileSystem: fileSystemName(request.dataRoot), supported: request.quotas !== undefined });
+  const driver = new drivers[name]({ ...request, bounds });
   // Nothing refers to what is swept, and the next start tries again.
   driver.recover().catch(() => undefined);
   return driver;

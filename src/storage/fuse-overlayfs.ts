@@ -7,10 +7,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
-import { systemError } from '../errors.ts';
+import { invalidParameter, systemError } from '../errors.ts';
 import { unmountIfMounted } from '../linux/ffi/mounts.ts';
-import type { Database } from '../store/database.ts';
-import type { Digest, LayerInfo, OverlayRoot, RootMappings, RootOptions, StorageDriver } from './driver.ts';
+import type { Digest, DriverParts, LayerInfo, OverlayRoot, RootMappings, RootOptions, StorageDriver } from './driver.ts';
 import { LayerStore } from './layer-store.ts';
 import { OverlayDirectories } from './overlay-directories.ts';
 import type { PackOptions } from './pack.ts';
@@ -25,8 +24,8 @@ export class FuseOverlayfsDriver extends LayerStore implements StorageDriver {
   readonly ids = { onDisk: 'container', inView: 'host' } as const;
   readonly #directories: OverlayDirectories;
 
-  constructor(dataRoot: string, db: Database) {
-    super(dataRoot, db);
+  constructor({ dataRoot, database }: DriverParts) {
+    super(dataRoot, database);
     this.#directories = new OverlayDirectories(`${dataRoot}/${program}`);
   }
 
@@ -46,7 +45,8 @@ export class FuseOverlayfsDriver extends LayerStore implements StorageDriver {
     return this.#directories.commit(this, id, topLayer, { skip: isMark, ...(owner ? { owner } : {}) });
   }
 
-  async createRoot(id: string, _topLayer: Digest | null, _options: RootOptions): Promise<void> {
+  async createRoot(id: string, _topLayer: Digest | null, { storageOptions }: RootOptions): Promise<void> {
+    if (Object.keys(storageOptions).length > 0) throw invalidParameter('--storage-opt is not supported');
     this.#directories.create(id, { uid: 0, gid: 0 });
   }
 

@@ -8,8 +8,10 @@
  *     layers/tmp-…              being unpacked or removed; swept at start
  */
 import { randomUUID } from 'node:crypto';
-import { readdirSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { basename } from 'node:path';
 import { invalidParameter, notFound, systemError } from '../errors.ts';
+import { type Finding, leftover } from '../finding.ts';
 import type { Database } from '../store/database.ts';
 import { chainIdOf, DiffIdMismatch } from './digest.ts';
 import type { Digest, LayerInfo } from './driver.ts';
@@ -29,6 +31,8 @@ export abstract class LayerStore {
   /** The directory of all layers. */
   protected readonly layersRoot: string;
   readonly #table: LayerTable;
+  /** Names of directories that are being filled or emptied. */
+  readonly #working = new Set<string>();
 
   /** Prepares the directories below `dataRoot`. */
   constructor(dataRoot: string, db: Database) {
@@ -42,7 +46,9 @@ export abstract class LayerStore {
   /** Removes what an interrupted unpack or removal left behind. */
   async recover(): Promise<void> {
     for (const name of readdirSync(this.layersRoot)) {
-      if (name.startsWith('tmp-')) await removeTree(`${this.layersRoot}/${name}`);
+      if (!name.startsWith('tmp-') || this.#working.has(name)) continue;
+      this.#working.add(name);
+      await removeTree(`${this.layersRoot}/${name}`).finally(() => this.#working.delete(name));
     }
   }
 
@@ -69,8 +75,9 @@ export abstract class LayerStore {
       }
       return this.#adopt(temporary, { ...unpacked, parent, chainId: chainIdOf(parent, unpacked.diffId) });
     } finally {
-      // Gone already when it was adopted.
-      await removeTree(temporary);
+      // Gone when it was adopted; then whoever asked for it has it before anything else happens.
+      if (existsSync(temporary)) await removeTree(temporary);
+      this.#done(temporary);
     }
   }
 
@@ -90,13 +97,39 @@ export abstract class LayerStore {
     const forget = this.#table.delete(layers.map(({ chainId }) => chainId));
     return async () => {
       forget();
-      const removals = layers.map(({ dir }) => {
-        const temporary = this.#temporary();
-        renameSync(`${this.layersRoot}/${dir}`, temporary);
-        return removeTree(temporary);
-      });
-      await Promise.all(removals);
+      await Promise.all(layers.map(({ dir }) => this.#discard(dir)));
     };
+  }
+
+  check(): Finding[] {
+    const known = new Set(['init', ...[...this.#table.all()].map(({ dir }) => String(dir))]);
+    return readdirSync(this.layersRoot).filter((name) => !known.has(name) && !this.#working.has(name)).map((name) => {
+      const path = `${this.layersRoot}/${name}`;
+      return leftover(path, name.startsWith('tmp-') ? 'A layer that was being made or removed' : 'A directory beside the layers', () => removeTree(path));
+    });
+  }
+
+  damagedLayers(): ReadonlyMap<Digest, string> {
+    const damaged = new Map<Digest, string>();
+    for (const layer of this.#table.all()) {
+      const { diff, record } = this.#parts(layer);
+      const missing = existsSync(diff) ? (existsSync(record) ? undefined : 'the record of its archive') : 'its directory';
+      if (missing !== undefined) damaged.set(layer.chainId, `It has lost ${missing}: ${layer.dir}`);
+    }
+    return damaged;
+  }
+
+  /** One that is missing is right: somebody has removed it. */
+  async #discard(dir: number): Promise<void> {
+    const temporary = this.#temporary();
+    try {
+      renameSync(`${this.layersRoot}/${dir}`, temporary);
+      await removeTree(temporary);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    } finally {
+      this.#done(temporary);
+    }
   }
 
   /** The directories of a layer and its ancestors, topmost first, the init layer last. */
@@ -136,15 +169,22 @@ export abstract class LayerStore {
     return layerParts(`${this.layersRoot}/${layer.dir}`);
   }
 
+  /** A name that a check knows of until `#done`. */
   #temporary(): string {
-    return `${this.layersRoot}/tmp-${randomUUID()}`;
+    const name = `tmp-${randomUUID()}`;
+    this.#working.add(name);
+    return `${this.layersRoot}/${name}`;
+  }
+
+  #done(temporary: string): void {
+    this.#working.delete(basename(temporary));
   }
 
   /** A directory whose row was never committed would be in the way of the next layer with its number. */
   #setOrphansAside(): void {
     const known = new Set([...this.#table.all()].map((layer) => String(layer.dir)));
     for (const name of readdirSync(this.layersRoot)) {
-      if (/^\d+$/.test(name) && !known.has(name)) renameSync(`${this.layersRoot}/${name}`, this.#temporary());
+      if (/^\d+$/.test(name) && !known.has(name)) renameSync(`${this.layersRoot}/${name}`, `${this.layersRoot}/tmp-${randomUUID()}`);
     }
   }
 }

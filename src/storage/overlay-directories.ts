@@ -1,5 +1,6 @@
 /** The directories of roots that are an upper directory over layers. */
 import { chownSync, mkdirSync, readdirSync } from 'node:fs';
+import type { DirectoryQuotas } from '../linux/directory-quotas.ts';
 import type { Digest, LayerInfo, OverlayRoot, RootOptions } from './driver.ts';
 import type { LayerStore } from './layer-store.ts';
 import { packDirectory, type PackOptions } from './pack.ts';
@@ -8,9 +9,12 @@ import { makeSpread } from './spread.ts';
 
 export class OverlayDirectories {
   readonly #roots: string;
+  readonly #quotas: DirectoryQuotas | undefined;
 
-  constructor(roots: string) {
+  /** `quotas`: where roots may be limited. */
+  constructor(roots: string, quotas?: DirectoryQuotas) {
     this.#roots = roots;
+    this.#quotas = quotas;
     makeSpread(roots, 0o710);
   }
 
@@ -23,9 +27,12 @@ export class OverlayDirectories {
     return { upperDir: `${own}/diff`, workDir: `${own}/work`, mergedDir: `${own}/merged` };
   }
 
-  create(id: string, owner: RootOptions['owner']): void {
+  /** `size`: bytes that may be written; 0 is without limit. */
+  create(id: string, owner: RootOptions['owner'], size = 0): void {
     const { upperDir, workDir, mergedDir } = this.paths(id);
-    mkdirSync(`${this.#roots}/${id}`, { mode: 0o710 });
+    // overlayfs moves files from one to the other, which only directories of the same project allow.
+    if (size > 0 && this.#quotas) this.#quotas.make(`${this.#roots}/${id}`, size);
+    else mkdirSync(`${this.#roots}/${id}`, { mode: 0o710 });
     mkdirSync(upperDir, { mode: 0o755 });
     mkdirSync(workDir, { mode: 0o700 });
     mkdirSync(mergedDir, { mode: 0o700 });
@@ -40,6 +47,7 @@ export class OverlayDirectories {
   }
 
   remove(id: string): Promise<void> {
+    this.#quotas?.release(`${this.#roots}/${id}`);
     return discardTree(`${this.#roots}/${id}`);
   }
 }

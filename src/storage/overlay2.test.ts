@@ -215,7 +215,7 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
 
   test('a root: directories, the shared init layer lowest, removal of whatever is in it', async () => {
     const layer = await unpack(tarOf({ name: 'x', content: 'x' }));
-    await storage.createRoot('c1', layer.chainId, { owner: { uid: 1000, gid: 1001 } });
+    await storage.createRoot('c1', layer.chainId, { owner: { uid: 1000, gid: 1001 }, storageOptions: {} });
     const made = storage.root('c1', layer.chainId);
     expect(made.lowerDirs).toEqual([layer.path, `${dataRoot}/layers/init/diff`]);
     expect(lstatSync(made.upperDir)).toMatchObject({ uid: 1000, gid: 1001 });
@@ -262,7 +262,7 @@ describe.skipIf(!isRoot)('layers (need root)', () => {
       ),
       lower.chainId,
     );
-    await storage.createRoot('look', upper.chainId, { owner: { uid: 0, gid: 0 } });
+    await storage.createRoot('look', upper.chainId, { owner: { uid: 0, gid: 0 }, storageOptions: {} });
     const made = storage.root('look', upper.chainId);
     mkdirSync(join(made.upperDir, 'etc'));
     writeFileSync(join(made.upperDir, 'etc/own'), 'own');

@@ -3,28 +3,28 @@
  *
  *     overlay/<id>/{diff,work,merged}   a container's root
  */
-import type { Database } from '../store/database.ts';
-import type { Digest, LayerInfo, OverlayRoot, RootOptions, StorageDriver } from './driver.ts';
+import type { Digest, DriverParts, LayerInfo, OverlayRoot, RootOptions, StorageDriver } from './driver.ts';
 import { LayerStore } from './layer-store.ts';
 import { OverlayDirectories } from './overlay-directories.ts';
 import type { PackOptions } from './pack.ts';
 import { fileSystemName } from './file-systems.ts';
+import { overlaySize } from './root-size.ts';
 
 export class Overlay2Driver extends LayerStore implements StorageDriver {
   readonly name = 'overlay2';
   readonly ids = { onDisk: 'host', inView: 'host' } as const;
-  readonly #dataRoot: string;
+  readonly #parts: DriverParts;
   readonly #directories: OverlayDirectories;
 
-  constructor(dataRoot: string, db: Database) {
-    super(dataRoot, db);
-    this.#dataRoot = dataRoot;
-    this.#directories = new OverlayDirectories(`${dataRoot}/overlay`);
+  constructor(parts: DriverParts) {
+    super(parts.dataRoot, parts.database);
+    this.#parts = parts;
+    this.#directories = new OverlayDirectories(`${parts.dataRoot}/overlay`, parts.quotas);
   }
 
   status() {
     return [
-      ['Backing Filesystem', fileSystemName(this.#dataRoot)], ['Supports d_type', 'true'], ['Using metacopy', 'false'],
+      ['Backing Filesystem', fileSystemName(this.#parts.dataRoot)], ['Supports d_type', 'true'], ['Using metacopy', 'false'],
       ['Native Overlay Diff', 'true'], ['userxattr', 'false'],
     ] as const;
   }
@@ -37,8 +37,9 @@ export class Overlay2Driver extends LayerStore implements StorageDriver {
     return this.#directories.commit(this, id, topLayer, owner ? { owner } : {});
   }
 
-  async createRoot(id: string, _topLayer: Digest | null, { owner }: RootOptions): Promise<void> {
-    this.#directories.create(id, owner);
+  async createRoot(id: string, _topLayer: Digest | null, { owner, storageOptions }: RootOptions): Promise<void> {
+    const { quotas, bounds } = this.#parts;
+    this.#directories.create(id, owner, overlaySize(storageOptions, quotas !== undefined, bounds));
   }
 
   root(id: string, topLayer: Digest | null): OverlayRoot {

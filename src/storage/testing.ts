@@ -70,7 +70,7 @@ export function createTestRoot(): TestRoot {
   const dataRoot = mkdtempSync(join(tmpdir(), 'caisson-storage-'));
   const open = () => {
     const database = openDatabase(join(dataRoot, 'caisson.db'));
-    return { database, storage: new Overlay2Driver(dataRoot, database) };
+    return { database, storage: new Overlay2Driver({ dataRoot, database, quotas: undefined, bounds: { size: 0, minimum: 0 } }) };
   };
   return { dataRoot, ...open(), reopen: open, remove: () => removeTree(dataRoot) };
 }

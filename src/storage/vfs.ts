@@ -5,23 +5,25 @@
  *     vfs/<id>/{tree,shifted}   a container's root
  */
 import { closeSync, constants, mkdirSync, openSync, readdirSync } from 'node:fs';
-import type { Database } from '../store/database.ts';
 import { copyTree } from './copy-tree.ts';
-import type { Digest, LayerInfo, RootOptions, StorageDriver, TreeRoot } from './driver.ts';
+import type { Digest, DriverParts, LayerInfo, RootOptions, StorageDriver, TreeRoot } from './driver.ts';
 import { LayerStore } from './layer-store.ts';
 import { packChanges } from './pack-changes.ts';
 import type { PackOptions } from './pack.ts';
 import { discardTree, removeTree } from './remove.ts';
+import { vfsSize } from './root-size.ts';
 import { makeSpread } from './spread.ts';
 
 export class VfsDriver extends LayerStore implements StorageDriver {
   readonly name = 'vfs';
   readonly ids = { onDisk: 'container', inView: 'container' } as const;
+  readonly #parts: DriverParts;
   readonly #roots: string;
 
-  constructor(dataRoot: string, db: Database) {
-    super(dataRoot, db);
-    this.#roots = `${dataRoot}/vfs`;
+  constructor(parts: DriverParts) {
+    super(parts.dataRoot, parts.database);
+    this.#parts = parts;
+    this.#roots = `${parts.dataRoot}/vfs`;
     makeSpread(this.#roots, 0o710);
   }
 
@@ -38,9 +40,12 @@ export class VfsDriver extends LayerStore implements StorageDriver {
     return changes && this.unpack(topLayer, changes);
   }
 
-  async createRoot(id: string, topLayer: Digest | null, _options: RootOptions): Promise<void> {
+  async createRoot(id: string, topLayer: Digest | null, { storageOptions }: RootOptions): Promise<void> {
+    const { quotas, bounds } = this.#parts;
+    const size = vfsSize(storageOptions, quotas !== undefined, bounds);
     const { path, lowerDirs } = this.root(id, topLayer);
-    mkdirSync(`${this.#roots}/${id}`, { mode: 0o710 });
+    if (size > 0 && quotas) quotas.make(`${this.#roots}/${id}`, size);
+    else mkdirSync(`${this.#roots}/${id}`, { mode: 0o710 });
     try {
       mkdirSync(path, { mode: 0o755 });
       await layLayers(lowerDirs, path);
@@ -56,6 +61,7 @@ export class VfsDriver extends LayerStore implements StorageDriver {
   }
 
   removeRoot(id: string): Promise<void> {
+    this.#parts.quotas?.release(`${this.#roots}/${id}`);
     return discardTree(`${this.#roots}/${id}`);
   }
 }

@@ -61,6 +61,13 @@ export class Database {
     }
   }
 
+  /** What SQLite says is wrong with the file, and rows that refer to nothing; sentences without a full stop. */
+  problems(): string[] {
+    const damage = this.all('PRAGMA quick_check').map((row) => String(Object.values(row)[0])).filter((text) => text !== 'ok');
+    const dangling = this.all('PRAGMA foreign_key_check').map((row) => `Row ${String(row.rowid)} of ${String(row.table)} refers to nothing in ${String(row.parent)}`);
+    return [...damage, ...dangling];
+  }
+
   close(): void {
     this.#statements.clear();
     this.#db.close();

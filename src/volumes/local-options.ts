@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { invalidParameter } from '../errors.ts';
 import { classicFlags } from '../linux/mount-flags.ts';
+import { parseSize } from '../sizes.ts';
 
 export type VolumeOptions = Readonly<Record<string, string>>;
 
@@ -19,13 +20,13 @@ const known: Readonly<Record<string, readonly string[]>> = {
   type: ['device'], device: ['type'], o: ['device', 'type'], size: [],
 };
 
-/** Throws invalid-parameter in Docker's words for options that cannot be. */
-export function checkLocalOptions(options: VolumeOptions): void {
+/** Throws invalid-parameter in Docker's words for options that cannot be. `quotas`: volumes can be limited here. */
+export function checkLocalOptions(options: VolumeOptions, quotas: boolean): void {
   const names = Object.keys(options).filter((name) => Object.hasOwn(options, name));
   const unknown = names.find((name) => !Object.hasOwn(known, name));
   if (unknown !== undefined) throw invalidParameter(`invalid option: ${JSON.stringify(unknown)}`);
   checkShare(options);
-  checkSize(options['size']);
+  if (sizeLimit(options) > 0 && !quotas) throw invalidParameter('quota size requested but no quota support');
   const missing = names.flatMap((name) => known[name] ?? []).find((name) => !Object.hasOwn(options, name));
   if (missing !== undefined) throw invalidParameter(`missing required option: ${JSON.stringify(missing)}`);
 }
@@ -36,12 +37,12 @@ function checkShare({ type, device = '' }: VolumeOptions): void {
   }
 }
 
-/** A quota needs a file system with project quotas, which this driver does not set. */
-function checkSize(text: string | undefined): void {
-  if (text === undefined) return;
-  const [, number] = /^(\d+(?:\.\d+)?) ?[kmgtp]?(?:i?b)?$/i.exec(text) ?? [];
-  if (number === undefined) throw invalidParameter(`invalid size: '${text}'`);
-  if (Number(number) > 0) throw invalidParameter('quota size requested but no quota support');
+/** Bytes that a volume may hold; 0 is without limit. Throws invalid-parameter for what is no size. */
+export function sizeLimit(options: VolumeOptions): number {
+  const text = options['size'];
+  const size = text === undefined ? 0 : parseSize(text, 1024);
+  if (size === undefined) throw invalidParameter(`invalid size: '${text}'`);
+  return size;
 }
 
 /** Undefined for a volume that is just a directory. */

@@ -23,6 +23,8 @@ interface State {
   readonly users: Set<string>;
   /** One start or end at a time. */
   turn: Promise<void>;
+  /** Of those that have it or wait for it. */
+  turns: number;
 }
 
 export class VolumeMounts {
@@ -71,6 +73,12 @@ export class VolumeMounts {
     for (const state of this.#states.values()) if (state.users.has(container)) void this.#leave(state, container);
   }
 
+  /** A container has it, or one is being started or ended. */
+  isUsed(name: string): boolean {
+    const state = this.#states.get(name);
+    return state !== undefined && (state.users.size > 0 || state.turns > 0);
+  }
+
   /** Unmounts what the last daemon left, once every container that runs has been adopted. */
   sweep(volumes: readonly Volume[]): void {
     for (const volume of volumes) {
@@ -85,7 +93,7 @@ export class VolumeMounts {
   }
 
   #stateOf({ Name, Mountpoint }: Volume): State {
-    const state = this.#states.get(Name) ?? { path: Mountpoint, users: new Set(), turn: Promise.resolve() };
+    const state = this.#states.get(Name) ?? { path: Mountpoint, users: new Set(), turn: Promise.resolve(), turns: 0 };
     this.#states.set(Name, state);
     return state;
   }
@@ -96,8 +104,12 @@ async function takeTurn(state: State): Promise<() => void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const before = state.turn;
   state.turn = promise;
+  state.turns++;
   await before;
-  return resolve;
+  return () => {
+    state.turns--;
+    resolve();
+  };
 }
 
 async function resolved(mount: LocalMount): Promise<LocalMount> {

@@ -10,7 +10,7 @@ import { NetlinkSocket } from '../../src/linux/ffi/netlink.ts';
 import { netlinkFamily } from '../../src/linux/netlink/message.ts';
 import { getGeneration } from '../../src/linux/netlink/nftables.ts';
 import { hierarchies } from './cgroups.ts';
-import { fileSystemMissing } from './file-systems.ts';
+import { fileSystemMissing, projectQuotasMissing, quotaFileSystems } from './file-systems.ts';
 import { blockDevice } from './limits.ts';
 import { apiSpecification, busybox } from './paths.ts';
 import { pluginPath } from './plugins.ts';
@@ -65,6 +65,8 @@ const CHECKS = {
   skopeo: () => (Bun.which('skopeo') === null ? 'needs skopeo' : undefined),
   overlay: () => (readFileSync('/proc/filesystems', 'utf8').includes('overlay') ? undefined : 'needs overlayfs in the kernel'),
   btrfs: () => fileSystemMissing('btrfs', 'mkfs.btrfs'),
+  'ext4-quotas': () => projectQuotasMissing('ext4', quotaFileSystems.ext4.make, quotaFileSystems.ext4.option),
+  'xfs-quotas': () => projectQuotasMissing('xfs', quotaFileSystems.xfs.make, quotaFileSystems.xfs.option),
   'fuse-overlayfs': () => (Bun.which('fuse-overlayfs') === null || !existsSync('/dev/fuse') ? 'needs fuse-overlayfs and /dev/fuse' : undefined),
   'cgroup-v1': () => (/ cgroup .*\bmemory\b/.test(cgroupTypes()) ? undefined : 'needs cgroup version 1'),
   'cgroup-v2': () => (existsSync('/sys/fs/cgroup/cgroup.controllers') ? undefined : 'needs a unified cgroup version 2 hierarchy'),

@@ -14,11 +14,14 @@ const SIZE = 4 * 2 ** 30;
 /** What the tests need of the kernel that is not built into it. */
 const MODULES = [
   'overlay', 'bridge', 'veth', 'nf_tables', 'nft_ct', 'nft_chain_nat', 'nft_nat', 'nft_masq', 'nft_fib_inet',
-  'macvlan', 'ipvlan', '8021q', 'dummy', 'sctp', 'sch_tbf',
+  'macvlan', 'ipvlan', '8021q', 'dummy', 'sctp', 'sch_tbf', 'loop', 'xfs', 'quota_v2',
 ];
 
 /** Programs of the host that tests start; busybox stands for all others. */
-const PROGRAMS = ['unshare', 'nsenter', 'setpriv'];
+const PROGRAMS = ['unshare', 'nsenter', 'setpriv', 'mkfs.ext4'];
+
+/** Those without which tests are skipped. */
+const OPTIONAL_PROGRAMS = ['mkfs.xfs'];
 
 /** What a dockerd starts, where that is the engine under test. */
 const PEER_PROGRAMS = ['docker-proxy', 'containerd', 'containerd-shim-runc-v2', 'runc', 'docker-init'];
@@ -72,6 +75,7 @@ function addPrograms(root: string): void {
     if (applet !== 'busybox') symlinkSync('busybox', path.join(root, 'usr/bin', applet));
   }
   for (const name of PROGRAMS) addProgram(root, find(name), `/usr/bin/${name}`);
+  for (const name of OPTIONAL_PROGRAMS) if (Bun.which(name) !== null) addProgram(root, find(name), `/usr/bin/${name}`);
   addProgram(root, dockerCommand() as string, '/usr/local/bin/docker');
 }
 

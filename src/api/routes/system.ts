@@ -3,7 +3,7 @@ import type { Engine, UsageKind } from '../../engine/engine.ts';
 import { invalidParameter } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseFilters } from '../filters.ts';
-import { get, head } from '../router.ts';
+import { get, head, post } from '../router.ts';
 import type { Route } from '../router.ts';
 import { gateDiskUsage, gateInfo } from '../version-gates.ts';
 
@@ -25,6 +25,8 @@ export function systemRoutes(engine: Engine): Route[] {
     get('/info', async (exchange) => exchange.json(200, gateInfo(await system.info(), exchange.version))),
     get('/events', (exchange) => events(engine, exchange)),
     get('/system/df', (exchange) => diskUsage(engine, exchange)),
+    // An extension.
+    post('/system/check', async (exchange) => exchange.json(200, await system.check({ repair: exchange.query.bool('repair'), verify: exchange.query.bool('verify') }))),
   ];
 }
 

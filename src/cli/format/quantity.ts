@@ -1,13 +1,12 @@
 /** Quantities people type and read: sizes, numbers of CPUs, durations. The formats are those of docker/go-units and Go's time. */
 
-const BYTE_UNITS: Readonly<Record<string, number>> = { b: 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
+import { parseSize } from '../../sizes.ts';
 
 /** `64m`, `1.5GiB`, `512` → bytes; units are powers of 1024 whatever their spelling (go-units RAMInBytes). */
 export function parseBytes(text: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(text);
-  if (match === null) throw new Error(`invalid size: '${text}'`);
-  const power = match[2] === undefined ? 0 : (BYTE_UNITS[match[2].toLowerCase()] ?? 0);
-  return Math.trunc(Number(match[1]) * 1024 ** power);
+  const size = parseSize(text, 1024);
+  if (size === undefined) throw new Error(`invalid size: '${text}'`);
+  return size;
 }
 
 /** `1.5` → 1500000000, billionths of a CPU. */

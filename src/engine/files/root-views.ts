@@ -12,6 +12,10 @@ export class RootViews {
     };
   }
 
+  get isOpen(): boolean {
+    return this.#open.size > 0;
+  }
+
   /** Settles when there is none. */
   async idle(): Promise<void> {
     while (this.#open.size > 0) await Promise.all(this.#open);

@@ -132,7 +132,7 @@ function validateUserNamespace(
 /** Runtimes that mean this engine's own. */
 const ownRuntimes = new Set(['', 'runc', 'caisson', 'io.containerd.runc.v2']);
 
-function validateUnsupported({ DeviceRequests, StorageOpt, Runtime = '', CgroupParent = '' }: HostConfig): void {
+function validateUnsupported({ DeviceRequests, Runtime = '', CgroupParent = '' }: HostConfig): void {
   if (!ownRuntimes.has(Runtime)) throw invalidParameter(`unknown or invalid runtime name: ${Runtime}`);
   const [request] = (DeviceRequests ?? []) as { Driver?: string; Capabilities?: string[][] | null }[];
   if (request !== undefined) {
@@ -140,9 +140,6 @@ function validateUnsupported({ DeviceRequests, StorageOpt, Runtime = '', CgroupP
     throw invalidParameter(
       `could not select device driver ${JSON.stringify(request.Driver ?? '')} with capabilities: [${capabilities}]`,
     );
-  }
-  if (StorageOpt && Object.keys(StorageOpt).length > 0) {
-    throw invalidParameter("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
   }
   if (CgroupParent.includes('\0')) {
     throw invalidParameter(`invalid cgroup parent: ${JSON.stringify(CgroupParent)}`);

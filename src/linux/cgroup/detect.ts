@@ -1,5 +1,6 @@
 /** Finds the cgroup hierarchies of this host: v1, v2 (unified), or both (hybrid). */
 import { readFileSync } from 'node:fs';
+import { unescapeMountPath } from '../mount-points.ts';
 
 /** A v1 hierarchy: controllers that are mounted together, or a named one without any (`name=systemd`). */
 export interface Hierarchy {
@@ -28,7 +29,7 @@ export function parseCgroupMounts(mountinfo: string): CgroupHost {
   for (const line of mountinfo.split('\n')) {
     const [mount = '', fileSystem = ''] = line.split(' - ');
     const [type = '', , superOptions = ''] = fileSystem.split(' ');
-    const mountPoint = unescapePath(mount.split(' ')[4] ?? '');
+    const mountPoint = unescapeMountPath(mount.split(' ')[4] ?? '');
     if (type === 'cgroup2') unified ??= mountPoint;
     if (type !== 'cgroup') continue;
     const isPart = (option: string) => !otherOptions.has(option) && !option.startsWith('release_agent=');
@@ -44,11 +45,6 @@ export function parseCgroupMounts(mountinfo: string): CgroupHost {
     return { kind: 'v1', hierarchies, ...(unified === undefined ? {} : { unified }) };
   }
   return unified === undefined ? { kind: 'none' } : { kind: 'v2', mountPoint: unified };
-}
-
-/** mountinfo writes space, tab, newline and backslash in octal. */
-function unescapePath(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
 /** The hierarchies that this process sees. */

@@ -1,0 +1,56 @@
+/** Containers beside their directories and roots. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { conflict } from '../../errors.ts';
+import { type Finding, leftover } from '../../finding.ts';
+import { removeTree } from '../../storage/remove.ts';
+import type { Container } from '../container.ts';
+import { isAlive } from '../container-state.ts';
+import type { EngineContext } from '../context.ts';
+import { containerRootOptions } from '../create.ts';
+import { containerPaths } from '../paths.ts';
+import { removeContainer } from '../remove.ts';
+
+export function containerFindings(context: EngineContext): Finding[] {
+  const { registry, storage, settings } = context;
+  const directories = join(settings.dataRoot, 'containers');
+  const roots = new Set(storage.roots());
+  return [
+    ...registry.all().filter(({ removing }) => !removing).flatMap((container) => containerProblems(context, container, roots)),
+    ...readdirSync(directories).filter((name) => isStray(context, name))
+      .map((name) => leftover(join(directories, name), 'The directory of a container', () => removeTree(join(directories, name)))),
+    ...[...roots].filter((name) => isStray(context, name)).map((name) => leftover(name, `A container's root of the driver ${storage.name}`, () => storage.removeRoot(name))),
+  ];
+}
+
+/** Neither a container's, nor one's that is being made or removed. Names of removals are `.removed-ID`. */
+function isStray({ registry, disposal }: EngineContext, name: string): boolean {
+  const id = name.replace(/^\.removed-/, '');
+  return !registry.has(id) && !registry.isBeingMade(id) && !disposal.has(id);
+}
+
+function containerProblems(context: EngineContext, container: Container, roots: ReadonlySet<string>): Finding[] {
+  const { record } = container;
+  const common = { kind: 'container', object: `${record.name} (${container.id.slice(0, 12)})`, reason: 'Something else has removed it: nothing of this engine does.' } as const;
+  const findings: Finding[] = [];
+  if (!existsSync(containerPaths(context.settings.dataRoot, container.id).directory)) {
+    findings.push({
+      ...common, problem: 'Its directory is missing, with its log and its files for names.', remedy: 'The container is removed, as it is at the next start of the daemon.',
+      repair: () => removeContainer(context, container, { force: true, volumes: false }),
+    });
+  }
+  if (!roots.has(container.id)) {
+    findings.push({
+      ...common, problem: 'Its root is missing: what it had written is lost, and it cannot be started.',
+      remedy: 'It gets a new root, as its image is.', repair: () => makeRoot(context, container),
+    });
+  }
+  return findings;
+}
+
+function makeRoot(context: EngineContext, container: Container): Promise<void> {
+  return container.exclusively(async () => {
+    if (isAlive(container.state)) throw conflict(`container ${container.record.name} is running: stop it first`);
+    await context.storage.createRoot(container.id, container.record.topLayer, containerRootOptions(context, container.record));
+  });
+}
