@@ -56,7 +56,7 @@ test('ping, as the docker CLI negotiates', async () => {
   expect([get.status, get.body]).toEqual([200, 'OK']);
   const expected = {
     'api-version': '1.51', 'docker-experimental': 'false', ostype: 'linux', server: 'Caisson/0.1.0 (linux)',
-    'builder-version': '1', swarm: 'inactive',
+    'builder-version': '2', swarm: 'inactive',
     'cache-control': 'no-cache, no-store, must-revalidate', pragma: 'no-cache',
     'content-type': 'text/plain; charset=utf-8',
   };

@@ -1,8 +1,9 @@
 /** docker buildx build: what a person sees, what is in the images, what the client is asked for. */
 import { beforeAll, expect } from 'bun:test';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { CommandOptions } from '../support/command.ts';
+import Docker from 'dockerode';
+import { run, type CommandOptions } from '../support/command.ts';
 import { installPlugins } from '../support/plugins.ts';
 import { missing, requires } from '../support/requirements.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
@@ -135,6 +136,120 @@ itHere('builds the very same image twice, where files have the times of SOURCE_D
   expect(ids[0]).toBe(ids[1] as string);
   const run = await subject.docker('run', '--rm', '--network=none', 'epoch:same', 'stat', '-c', '%Y %h', '/made/a', '/b', '/c', '/d', '/d/e');
   expect(run.stdout).toBe('1700000000 1\n1700000000 2\n1700000000 2\n1700000000 2\n1700000000 1\n');
+});
+
+it('writes files to the client: a directory, and an archive', async () => {
+  const directory = context([
+    'FROM busybox AS made',
+    'RUN mkdir -p /r/d && echo x > /r/d/f && ln -s f /r/d/l && ln /r/d/f /r/d/h && chown 5:6 /r/d/f && chmod 4755 /r/d/f && dd if=/dev/zero of=/r/big bs=1M count=3',
+    'FROM scratch', 'COPY --from=made /r /',
+  ].join('\n'));
+  const [out, archive] = [path.join(directory, 'out'), path.join(directory, 'out.tar')];
+  const built = await build(directory, '-o', `type=local,dest=${out}`, '-o', `type=tar,dest=${archive}`);
+  expect([built.code, built.text]).toEqual([0, expect.any(String)]);
+  expect(ofStep(built, 'exporting to client directory')).toContain('DONE');
+  expect(ofStep(built, 'exporting to client tarball')).toContain('DONE');
+  expect(readdirSync(out).sort()).toEqual(['big', 'd']);
+  expect(statSync(path.join(out, 'big')).size).toBe(3 * 1024 * 1024);
+  const [file, hard] = ['d/f', 'd/h'].map((name) => statSync(path.join(out, name))) as [Stats, Stats];
+  expect([file.mode & 0o7777, file.ino === hard.ino, readlinkSync(path.join(out, 'd/l'))]).toEqual([0o4755, true, 'f']);
+  const entries = (await run(['tar', 'tvf', archive])).stdout.split('\n').map((line) => line.split(/ +/)).filter(({ length }) => length > 5);
+  expect(entries.map(([mode, owner, , , , ...name]) => `${mode} ${owner} ${name.join(' ')}`)).toEqual([
+    '-rw-r--r-- 0/0 big', 'drwxr-xr-x 0/0 d/', '-rwsr-xr-x 5/6 d/f', 'hrwsr-xr-x 5/6 d/h link to d/f', 'lrwxrwxrwx 0/0 d/l -> f',
+  ]);
+});
+
+it('asks for what has changed', async () => {
+  const files = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`many/f${index}`, `${index}`.repeat(20_000)]));
+  const directory = context('FROM busybox\nCOPY many /many\nCOPY last /last\nRUN cat /last', { ...files, last: 'one', '.dockerignore': 'many/ignored\n', 'many/ignored': 'x'.repeat(3_000_000) });
+  const received = (built: Built): number => {
+    const [, size, unit] = /transferring context: ([\d.]+)(k?M?)B [\d.]*s? ?done/.exec(built.text.split('[internal] load build context')[1] ?? '') ?? [];
+    return Number(size) * ({ k: 1e3, M: 1e6 }[unit ?? ''] ?? 1);
+  };
+  const first = await build(directory);
+  expect(first.code).toBe(0);
+  expect(received(first)).toBeGreaterThan(800_000);
+  expect(received(first)).toBeLessThan(2_900_000);
+  writeFileSync(path.join(directory, 'last'), 'two');
+  rmSync(path.join(directory, 'many/f3'));
+  const second = await build(directory);
+  expect(received(second)).toBeLessThan(20_000);
+  expect(ofStep(second, '[4/4] RUN cat /last').join('\n')).toContain('two');
+  writeFileSync(path.join(directory, 'many/f3'), files['many/f3'] as string);
+  const third = await build(directory);
+  expect(ofStep(third, '[2/4] COPY many /many')).toContain('CACHED');
+});
+
+it('takes contexts of other names, archives, and Dockerfiles from elsewhere', async () => {
+  const named = context('unused', { e: 'E' });
+  const built = await build(
+    context('FROM base AS x\nCOPY --from=files e /e\nRUN --mount=type=bind,from=files,target=/m cat /m/e /e\nFROM files\n'),
+    '--build-context', 'base=docker-image://busybox', '--build-context', `files=${named}`, '--target', 'x',
+  );
+  expect(built.text).toMatch(/ EE\n/);
+  const piped = await build('-', { stdin: 'FROM busybox\nRUN echo piped\n' });
+  expect(piped.text).toMatch(/ piped\n/);
+  const other = await build(context('unused', { u: 'U' }), '-f', '-', { stdin: 'FROM busybox\nCOPY u /u\nRUN cat /u\n' });
+  expect(other.text).toMatch(/ U\n/);
+});
+
+it('builds again what --no-cache-filter names', async () => {
+  const directory = context('FROM busybox AS a\nRUN true\nFROM a AS b\nRUN true && true\n');
+  await build(directory);
+  const filtered = await build(directory, '--no-cache-filter', 'b');
+  expect(ofStep(filtered, '[a 2/2] RUN true')).toContain('CACHED');
+  expect(ofStep(filtered, '[b 1/1] RUN true && true')).toContain('DONE');
+});
+
+it('ends with its client', async () => {
+  const directory = context('FROM busybox\nRUN echo begun; sleep 98765');
+  const terminal = subject.terminal(['buildx', 'build', '--progress=plain', '--network=none', directory]);
+  await terminal.shows(/ begun/);
+  terminal.type('\x03');
+  expect(await terminal.ended()).not.toBe(0);
+  // The command goes on until the engine has heard of it.
+  while ((await run(['pgrep', '-fx', 'sleep 98765'])).code === 0);
+});
+
+it('bakes targets that are made of others', async () => {
+  const directory = context('unused', {
+    'docker-bake.hcl': [
+      'group "default" { targets = ["app", "base"] }',
+      'target "base" {', '  dockerfile-inline = "FROM busybox\\nRUN --network=none echo base > /base"', '  tags = ["bake:base"]', '}',
+      'target "app" {', '  contexts = { base = "target:base", extra = "./extra" }',
+      '  dockerfile-inline = "FROM base\\nCOPY --from=extra x /x\\nCOPY extra/x /y"', '  tags = ["bake:app"]', '}',
+    ].join('\n'),
+    'extra/x': 'X',
+  });
+  const { code, stderr } = await subject.docker('buildx', 'bake', '--progress=plain', { cwd: directory });
+  expect([code, stderr]).toEqual([0, expect.any(String)]);
+  expect(await subject.output('run', '--rm', '--network=none', 'bake:app', 'cat', '/base', '/x', '/y')).toBe('base\nXX');
+});
+
+requires(...needs, 'compose')('builds for Compose', async () => {
+  const directory = context('FROM busybox\nARG V\nCOPY f /f\nENV V=$V\nCMD ["sh", "-c", "cat /f; echo $V"]', {
+    f: 'F', 'compose.yaml': 'name: kit\nservices:\n  one:\n    network_mode: none\n    build: {context: ., args: {V: "1"}}\n  two:\n    network_mode: none\n    image: kit-two:img\n    build: {context: ., args: {V: "2"}}\n',
+  });
+  const up = await subject.docker('compose', '--progress=plain', 'up', '--build', '--no-color', { cwd: directory });
+  expect([up.code, up.stderr]).toEqual([0, expect.any(String)]);
+  expect(up.stdout.split('\n').filter((line) => line.includes('|')).map((line) => line.replace(/ +\| /, ': ')).sort()).toEqual(['one-1: F1', 'two-1: F2']);
+  expect((await subject.output('images', '--format', '{{.Repository}}:{{.Tag}}', 'kit-*')).split('\n').sort()).toEqual(['kit-one:latest', 'kit-two:img']);
+  await subject.output('compose', 'down', '-t', '0', { cwd: directory });
+});
+
+it('serves BuildKit to SDKs by Docker’s own API', async () => {
+  const directory = context('FROM busybox\nCOPY f /f\nCMD ["cat", "/f"]', { f: 'F' });
+  const docker = new Docker({ socketPath: subject.engine.socket });
+  const records = async (file: string): Promise<Record<string, unknown>[]> => {
+    const stream = await docker.buildImage({ context: directory, src: ['Dockerfile', 'f', file] }, { t: 'sdk:1', version: '2', networkmode: 'none', dockerfile: file });
+    return new Promise((resolve, reject) => docker.modem.followProgress(stream, (error, told: Record<string, unknown>[]) => (error ? reject(error) : resolve(told))));
+  };
+  const told = await records('Dockerfile');
+  expect(told.filter(({ id }) => id === 'moby.buildkit.trace').length).toBeGreaterThan(3);
+  expect(told.at(-1)).toEqual({ id: 'moby.image.id', aux: { ID: await subject.inspect('sdk:1', '{{.Id}}') } });
+  writeFileSync(path.join(directory, 'Bad'), 'FROM busybox\nRUN exit 4');
+  const message = 'process "/bin/sh -c exit 4" did not complete successfully: exit code: 4';
+  expect((await records('Bad')).at(-1)).toEqual({ errorDetail: { message }, error: message });
 });
 
 leavesNothingBehind(subject, ...needs);

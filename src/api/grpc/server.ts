@@ -28,7 +28,10 @@ export async function serveGrpc(socket: Duplex, handler: CallHandler, onFault: (
 }
 
 async function serveCall(stream: Http2Stream, headers: HeaderList, handler: CallHandler, onFault: (error: unknown) => void): Promise<void> {
-  const metadata = (name: string): string | undefined => headers.find((entry) => entry[0] === name)?.[1];
+  const metadata = (name: string): string | undefined => {
+    const values = headers.filter((entry) => entry[0] === name);
+    return values.length === 0 ? undefined : values.map(([, value]) => value).join(', ');
+  };
   if (metadata(':method') !== 'POST' || !metadata('content-type')?.startsWith(grpcType)) {
     stream.sendHeaders([[':status', '415']]);
     stream.end();

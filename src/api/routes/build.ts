@@ -1,5 +1,5 @@
 /** `docker build`, the classic way, and the build cache. */
-import type { ClassicBuildRequest } from '../../build/classic/build.ts';
+import type { ClassicBuildRequest, Send } from '../../build/classic/build.ts';
 import type { Ulimit } from '../../engine/docker-types.ts';
 import type { BuildService, Engine } from '../../engine/engine.ts';
 import type { Logger } from '../../engine/logger.ts';
@@ -10,26 +10,43 @@ import { decodeConfigHeader } from '../../images/registry/credentials.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseFilters } from '../filters.ts';
 import { ClientGone } from '../http/http-error.ts';
-import { findJsonFault } from '../json-syntax.ts';
 import type { Query } from '../query.ts';
 import { post } from '../router.ts';
 import type { Route } from '../router.ts';
-import { array, checkShape, int64, map, type Shape, string, struct } from '../schema.ts';
+import { number, parameter, texts, withoutNulls } from './build-parameters.ts';
+import { buildkitRequest } from './buildkit-request.ts';
+import { array, int64, string, struct } from '../schema.ts';
 
-const texts = map(string);
 const ulimit = struct('units.Ulimit', { Name: string, Hard: int64, Soft: int64 });
 
 export function buildRoutes({ builds }: Engine, logger: Logger): Route[] {
   return [
-    post('/build', (exchange) => build(builds, exchange, logger)),
+    post('/build', (exchange) => (exchange.query.get('version') === '2' ? buildWithBuildkit : build)(builds, exchange, logger)),
+    post('/build/cancel', (exchange) => cancel(builds, exchange)),
     post('/build/prune', (exchange) => prune(builds, exchange)),
   ];
 }
 
 async function build(builds: BuildService, exchange: Exchange, logger: Logger): Promise<void> {
-  const request = buildRequest(exchange);
-  const { response } = exchange;
-  await builds.build(request, (record) => {
+  await builds.build(buildRequest(exchange), sender(exchange, logger));
+}
+
+async function buildWithBuildkit(builds: BuildService, exchange: Exchange, logger: Logger): Promise<void> {
+  const request = buildkitRequest(exchange);
+  await (await builds.buildkit()).build(request, sender(exchange, logger));
+}
+
+async function cancel(builds: BuildService, exchange: Exchange): Promise<void> {
+  const id = exchange.query.get('id');
+  if (id === '') throw invalidParameter('build ID not specified');
+  (await builds.buildkit()).cancel(id);
+  exchange.empty(200);
+}
+
+/** The head of the answer leaves with the first record: until then a build can be refused. */
+function sender(exchange: Exchange, logger: Logger): Send {
+  const { request, response } = exchange;
+  return (record) => {
     if (request.signal.aborted) return undefined;
     try {
       if (!response.started) exchange.startJson();
@@ -38,7 +55,7 @@ async function build(builds: BuildService, exchange: Exchange, logger: Logger): 
       ignoreGone(error, logger);
       return undefined;
     }
-  });
+  };
 }
 
 /** The signal ends the build. */
@@ -62,8 +79,8 @@ function buildRequest({ request, query, version }: Exchange): ClassicBuildReques
     credentials: decodeConfigHeader(request.header('x-registry-config')),
     removeContainers: remove || query.bool('forcerm'),
     removeFailedContainers: query.bool('forcerm'),
-    buildArgs: (parameter(query, 'buildargs', 'build args', texts) ?? {}) as Values,
-    labels: withoutNulls((parameter(query, 'labels', 'labels', texts) ?? {}) as Values),
+    buildArgs: texts(query, 'buildargs', 'build args'),
+    labels: withoutNulls(texts(query, 'labels', 'labels')),
     target: query.get('target'),
     platform: platform === '' ? undefined : parsePlatform(platform, hostPlatform()),
     network: query.get('networkmode'),
@@ -72,14 +89,7 @@ function buildRequest({ request, query, version }: Exchange): ClassicBuildReques
   };
 }
 
-type Values = Readonly<Record<string, string | null>>;
-
-const withoutNulls = (values: Values): Record<string, string> =>
-  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, value ?? '']));
-
 function refuseWhatIsNotThere(query: Query): void {
-  if (query.get('version') === '2')
-    throw notImplemented('building images with BuildKit is not implemented by Caisson yet: use the classic builder (DOCKER_BUILDKIT=0)');
   if (query.bool('squash')) throw invalidParameter('squash is only supported with experimental mode');
   if (query.get('securityopt') !== '') throw invalidParameter('security options are not supported on linux');
   if (query.get('outputs') !== '' && !['null', '[]'].includes(query.get('outputs')))
@@ -101,28 +111,6 @@ function hostConfig(query: Query): Record<string, unknown> {
     ...(extraHosts.length === 0 ? {} : { ExtraHosts: extraHosts }),
     ...(ulimits ? { Ulimits: ulimits } : {}),
   };
-}
-
-/** httputils.Int64ValueOrZero. */
-const number = (query: Query, name: string): number => (/^[+-]?\d{1,18}$/.test(query.get(name)) ? Number(query.get(name)) : 0);
-
-/** A parameter that is JSON, of the given shape; null and nothing are the same. */
-function parameter(query: Query, name: string, what: string, shape: Shape): unknown {
-  const text = query.get(name);
-  if (text === '') return undefined;
-  const value = parseParameter(text, what);
-  checkShape(value, shape);
-  return value ?? undefined;
-}
-
-function parseParameter(text: string, what: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    const fault = findJsonFault(text);
-    const why = fault.kind === 'syntax' ? fault.message : 'unexpected end of JSON input';
-    throw invalidParameter(`error reading ${what}: ${why}`, { object: text, cause });
-  }
 }
 
 async function prune(builds: BuildService, exchange: Exchange): Promise<void> {

@@ -1,5 +1,8 @@
 /** BuildKit's way in: connections that become HTTP/2. What speaks it is loaded when the first one comes. */
 import type { Duplex } from 'node:stream';
+import type { SessionHeaders } from '../../build/buildkit/client-session.ts';
+import type { CallHandler } from '../../build/buildkit/rpc.ts';
+import type { BuildkitService } from '../../build/buildkit/service.ts';
 import type { BuildService, Engine } from '../../engine/engine.ts';
 import type { Logger } from '../../engine/logger.ts';
 import { invalidParameter } from '../../errors.ts';
@@ -18,19 +21,32 @@ export function buildkitRoutes({ builds }: Engine, logger: Logger): Route[] {
 
 /** The client calls. */
 async function grpc(builds: BuildService, exchange: Exchange, logger: Logger): Promise<void> {
-  const [{ handler }, { serveGrpc }] = await Promise.all([builds.buildkit(), import('../grpc/server.ts')]);
+  const [service, { serveGrpc }] = await Promise.all([builds.buildkit(), import('../grpc/server.ts')]);
+  const handler = await withSessions(service);
   await serveGrpc(upgrade(exchange), handler, (error) => logger.error('unexpected failure of a call', { error }));
+}
+
+/** A call may be the connection of a session, too. */
+async function withSessions(service: BuildkitService): Promise<CallHandler> {
+  const [{ connectGrpc }, { sessionPath, sessionStream }] = await Promise.all([import('../grpc/client.ts'), import('../grpc/session-stream.ts')]);
+  return (call) => (call.path === sessionPath
+    ? service.serveSession(sessionHeaders((name) => call.metadata(name)), connectGrpc(sessionStream(call)))
+    : service.handler(call));
 }
 
 /** The client is called. */
 async function session(builds: BuildService, exchange: Exchange): Promise<void> {
-  const { request } = exchange;
-  const id = request.header(`${sessionHeader}uuid`) ?? '';
-  if (id === '') throw invalidParameter('no session id in the request');
-  const methods = new Set((request.header(`${sessionHeader}grpc-method`) ?? '').split(',').map((method) => method.trim()));
-  const sharedKey = request.header(`${sessionHeader}sharedkey`) ?? '';
+  const headers = sessionHeaders((name) => exchange.request.header(name));
   const [service, { connectGrpc }] = await Promise.all([builds.buildkit(), import('../grpc/client.ts')]);
-  await service.serveSession({ id, sharedKey, methods }, connectGrpc(upgrade(exchange)));
+  await service.serveSession(headers, connectGrpc(upgrade(exchange)));
+}
+
+/** `header` gives all values of a name, with commas between them. */
+function sessionHeaders(header: (name: string) => string | undefined): SessionHeaders {
+  const id = header(`${sessionHeader}uuid`) ?? '';
+  if (id === '') throw invalidParameter('no session id in the request');
+  const methods = new Set((header(`${sessionHeader}grpc-method`) ?? '').split(',').map((method) => method.trim()));
+  return { id, sharedKey: header(`${sessionHeader}sharedkey`) ?? '', methods };
 }
 
 function upgrade({ request, response }: Exchange): Duplex {

@@ -10,8 +10,8 @@ import { gateDiskUsage, gateInfo } from '../version-gates.ts';
 const pingHeaders = {
   'Cache-Control': 'no-cache, no-store, must-revalidate',
   Pragma: 'no-cache',
-  // The classic builder is what old clients take by themselves.
-  'Builder-Version': '1',
+  // BuildKit is what clients take by themselves.
+  'Builder-Version': '2',
   Swarm: 'inactive',
   'Content-Type': 'text/plain; charset=utf-8',
 } as const;

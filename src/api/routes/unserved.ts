@@ -16,7 +16,6 @@ const notManager =
 const later: readonly (readonly [Method, string, string])[] = [
   ['GET', '/containers/{id}/checkpoints', 'checkpointing'],
   ['POST', '/containers/{id}/checkpoints', 'checkpointing'],
-  ['POST', '/build/cancel', 'building images (docker build)'],
   ['POST', '/swarm/init', 'swarm mode'],
   ['POST', '/swarm/join', 'swarm mode'],
   ['GET', '/plugins/privileges', 'installing plugins'],

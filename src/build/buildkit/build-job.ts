@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { removeTree } from '../../storage/remove.ts';
 import { readContextFile } from '../context/dockerfile.ts';
+import { ContextTree } from '../context/tree.ts';
 import type { BuildClient } from '../solver/session.ts';
 import type { ClientSession } from './client-session.ts';
 import { syncDirectory, type SyncRequest } from './file-sync.ts';
@@ -13,6 +14,8 @@ import { forwardAgent } from './ssh-agent.ts';
 /** Files of the client that have come for one name. */
 interface Arriving {
   readonly vertex: ProgressVertex;
+  /** What the client knows it as. */
+  readonly directory: string;
   readonly excludes: readonly string[];
   readonly followPaths: readonly string[];
 }
@@ -25,9 +28,13 @@ export class BuildJob implements BuildClient {
   readonly #contexts: LocalContexts;
   readonly #abort = new AbortController();
   readonly #expected = new Map<string, Arriving>();
-  readonly #arrived = new Map<string, Promise<string>>();
+  /** Of directories that are another session's, by their names. */
+  readonly #sessions = new Map<string, ClientSession>();
+  readonly #arrived = new Map<string, Promise<ContextTree>>();
   readonly #ends: (() => Promise<void> | void)[] = [];
   readonly #temporaryRoot: string;
+  /** Where all that the client sends is already. */
+  #uploaded: ContextTree | undefined;
 
   constructor(ref: string, session: ClientSession, contexts: LocalContexts, temporaryRoot: string) {
     this.ref = ref;
@@ -48,8 +55,9 @@ export class BuildJob implements BuildClient {
 
   /** Small files of the client's, by what it knows their directory as: each undefined that is not there. */
   async readFiles(vertex: ProgressVertex, directory: string, paths: readonly string[], temporary: string, status: string): Promise<(string | undefined)[]> {
-    await this.#sync(vertex, temporary, status, { name: directory, followPaths: paths });
-    return paths.map((path) => readContextFile(temporary, path));
+    if (this.#uploaded === undefined) await this.#sync(vertex, new ContextTree(temporary), status, { name: directory, followPaths: paths });
+    const from = this.#uploaded?.path ?? temporary;
+    return paths.map((path) => readContextFile(from, path));
   }
 
   /** What is known of a context before its files are asked for. */
@@ -57,7 +65,18 @@ export class BuildJob implements BuildClient {
     this.#expected.set(name, arriving);
   }
 
-  context(name: string): Promise<string> {
+  /** Another session has the directory of this name: bake has one for the files of several builds. */
+  useSession(directory: string, session: ClientSession): void {
+    this.#sessions.set(directory, session);
+  }
+
+  /** The client has sent its files with the request. */
+  useUploaded(tree: ContextTree): void {
+    this.#uploaded = tree;
+    this.#arrived.set('', Promise.resolve(tree));
+  }
+
+  context(name: string): Promise<ContextTree> {
     let arrived = this.#arrived.get(name);
     if (arrived === undefined) this.#arrived.set(name, (arrived = this.#receive(name)));
     return arrived;
@@ -90,20 +109,20 @@ export class BuildJob implements BuildClient {
     this.progress.close();
   }
 
-  async #receive(name: string): Promise<string> {
-    const { vertex, excludes, followPaths } = this.#expected.get(name)!;
-    const key = this.session.sharedKey === '' ? randomBytes(16).toString('hex') : this.session.sharedKey;
+  async #receive(name: string): Promise<ContextTree> {
+    const { vertex, directory, excludes, followPaths } = this.#expected.get(name)!;
+    const { sharedKey } = this.#sessions.get(directory) ?? this.session;
+    const key = sharedKey === '' ? randomBytes(16).toString('hex') : sharedKey;
     const kept = this.#contexts.acquire(`${name}\0${key}`);
     this.atEnd(() => kept.release());
-    const { path } = kept;
-    await this.#sync(vertex, path, `transferring ${name === '' ? 'context' : name}:`, { name: name === '' ? 'context' : name, excludes, followPaths });
-    return path;
+    await this.#sync(vertex, kept.tree, `transferring ${name === '' ? 'context' : name}:`, { name: directory, excludes, followPaths });
+    return kept.tree;
   }
 
-  async #sync(vertex: ProgressVertex, path: string, status: string, request: Omit<SyncRequest, 'onBytes' | 'signal'>): Promise<void> {
+  async #sync(vertex: ProgressVertex, tree: ContextTree, status: string, request: Omit<SyncRequest, 'onBytes' | 'signal'>): Promise<void> {
     const transfer = vertex.status(status, 'transferring');
     try {
-      await syncDirectory(this.session, path, { ...request, signal: this.signal, onBytes: (total) => transfer.report(total) });
+      await syncDirectory(this.#sessions.get(request.name) ?? this.session, tree, { ...request, signal: this.signal, onBytes: (total) => transfer.report(total) });
     } finally {
       transfer.done();
     }

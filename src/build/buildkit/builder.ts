@@ -1,4 +1,6 @@
 /** Builds for BuildKit's clients: from a request of theirs to an image, and what is known of builds that go on. */
+import { randomUUID } from 'node:crypto';
+import { notFound } from '../../errors.ts';
 import type { ImageService } from '../../images/service.ts';
 import type { Platform } from '../../images/platform.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
@@ -7,14 +9,19 @@ import { Session } from '../solver/session.ts';
 import type { Solver } from '../solver/solver.ts';
 import { buildFailure } from './build-error.ts';
 import { BuildJob } from './build-job.ts';
-import { ClientSessions } from './client-session.ts';
+import { ClientSessions, noSession } from './client-session.ts';
 import { DockerfileBuild, type PlannedBuild } from './dockerfile-build.ts';
 import { exporterNamed } from './exporters/index.ts';
 import { dockerfileRequest } from './frontend-options.ts';
 import { describeImage, type StageImage, stageImage } from './image-config.ts';
 import { LocalContexts } from './local-contexts.ts';
+import type { SolveRequest } from './proto/control.ts';
+import { receiveRemote } from './remote-context.ts';
+import { resultIn } from './result-definition.ts';
 import { RpcError, rpcCode } from './rpc.ts';
 import { dated, parseEpoch, withClampedLayers } from './source-date-epoch.ts';
+
+const sessionAttribute = 'local-sessionid:';
 
 export interface BuilderParts {
   readonly images: ImageService;
@@ -38,6 +45,9 @@ export interface Frontend {
   readonly epoch: number | undefined;
 }
 
+/** Definitions that a client gives a build, by their names. */
+type Inputs = SolveRequest['frontendInputs'];
+
 export interface ExporterRequest {
   readonly type: string;
   readonly attrs: ReadonlyMap<string, string>;
@@ -47,6 +57,8 @@ export class Builder {
   readonly sessions = new ClientSessions();
   readonly #parts: BuilderParts;
   readonly #contexts: LocalContexts;
+  readonly #jobs = new Map<string, BuildJob>();
+  readonly #results = new Map<string, Frontend>();
 
   constructor(parts: BuilderParts) {
     this.#parts = parts;
@@ -57,19 +69,29 @@ export class Builder {
     return this.#parts.host;
   }
 
-  /** Rejects with not-found when the client's session does not come. */
+  /** Rejects with not-found when the client's session does not come; an empty one stands for a client that cannot be asked. */
   async begin(ref: string, session: string, signal: AbortSignal): Promise<BuildJob> {
-    const job = new BuildJob(ref, await this.sessions.get(session, signal), this.#contexts, this.#parts.temporaryRoot);
+    const client = session === '' ? noSession() : await this.sessions.get(session, signal);
+    const job = new BuildJob(ref, client, this.#contexts, this.#parts.temporaryRoot);
     signal.addEventListener('abort', () => job.abort());
+    this.#jobs.set(ref, job);
+    job.atEnd(() => void this.#jobs.delete(ref));
     return job;
   }
 
+  /** Ends a build that goes on. */
+  cancel(ref: string): void {
+    this.#jobs.get(ref)?.abort();
+  }
+
   /** Plans a Dockerfile for a job. Rejects with RpcError. */
-  async plan(job: BuildJob, attributes: ReadonlyMap<string, string>): Promise<Frontend> {
+  async plan(job: BuildJob, attributes: ReadonlyMap<string, string>, inputs: Inputs = new Map()): Promise<Frontend> {
     const { host, resolveImage } = this.#parts;
     try {
       const request = dockerfileRequest(attributes, host);
-      const build = new DockerfileBuild({ host, resolveImage: resolveImage(job, request.pull), temporary: () => job.makeDirectory() }, job, request);
+      await this.#useSessions(job, attributes);
+      if (request.remoteContext !== '') await receiveRemote(job, request.remoteContext);
+      const build = new DockerfileBuild({ host, resolveImage: resolveImage(job, request.pull), temporary: () => job.makeDirectory(), input: (name) => this.#input(inputs, name) }, job, request);
       const planned = await build.plan();
       let solved: Promise<StageImage> | undefined;
       return {
@@ -80,6 +102,32 @@ export class Builder {
     } catch (error) {
       throw buildFailure(error, []);
     }
+  }
+
+  async #useSessions(job: BuildJob, attributes: ReadonlyMap<string, string>): Promise<void> {
+    for (const [name, id] of attributes) {
+      if (name.startsWith(sessionAttribute)) job.useSession(name.slice(sessionAttribute.length), await this.sessions.get(id, job.signal));
+    }
+  }
+
+  /** For clients that hand results on: an id as long as the job goes on. */
+  keep(job: BuildJob, frontend: Frontend): string {
+    const id = randomUUID();
+    this.#results.set(id, frontend);
+    job.atEnd(() => void this.#results.delete(id));
+    return id;
+  }
+
+  /** What was kept under an id. */
+  result(id: string): Frontend | undefined {
+    return this.#results.get(id);
+  }
+
+  async #input(inputs: Inputs, name: string): Promise<StageImage> {
+    const definition = inputs.get(name);
+    const frontend = definition && this.#results.get(resultIn(definition) ?? '');
+    if (frontend === undefined) throw notFound(`input ${name} is no result of a build that goes on`, { object: name });
+    return frontend.solve();
   }
 
   async #solve(job: BuildJob, build: DockerfileBuild, planned: PlannedBuild, noCache: boolean): Promise<StageImage> {
@@ -109,9 +157,9 @@ export class Builder {
       const exporters = requests.map(({ type, attrs }) => ({ exporter: exporterNamed(type), attrs }));
       const image = await frontend.solve();
       const answers: Record<string, string> = {};
-      for (const { exporter, attrs } of exporters) {
+      for (const [index, { exporter, attrs }] of exporters.entries()) {
         const exported = await this.#dated(job, image, attrs, frontend.epoch);
-        Object.assign(answers, await exporter(this.#parts, { job, image: exported, attributes: attrs }));
+        Object.assign(answers, await exporter(this.#parts, { job, image: exported, index, attributes: attrs }));
       }
       return answers;
     } catch (error) {

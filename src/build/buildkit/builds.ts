@@ -2,17 +2,15 @@
  * Builds that go on, by the refs that clients give them. buildx drives a build itself: its `Solve` has no frontend and lasts until it has
  * returned, over the gateway, what it has made of its own requests.
  */
-import { randomUUID } from 'node:crypto';
 import type { Builder, Frontend } from './builder.ts';
 import type { BuildJob } from './build-job.ts';
 import { History } from './history.ts';
 import type { SolveRequest } from './proto/control.ts';
+import type { GatewayRequest } from './proto/gateway.ts';
 import { RpcError, rpcCode } from './rpc.ts';
 
 interface Running {
   readonly job: BuildJob;
-  /** What the client has asked for, by ids that it knows. */
-  readonly results: Map<string, Frontend>;
   /** Settles when the client has said which of them it wants; undefined: none. */
   readonly returned: PromiseWithResolvers<Frontend | undefined>;
 }
@@ -34,7 +32,7 @@ export class Builds {
   async solve(request: SolveRequest, signal: AbortSignal): Promise<Record<string, string>> {
     if (this.#running.has(request.ref)) throw new RpcError(rpcCode.unknown, `job ID ${request.ref} exists`);
     const job = await this.#builder.begin(request.ref, request.session, signal);
-    const running: Running = { job, results: new Map(), returned: Promise.withResolvers() };
+    const running: Running = { job, returned: Promise.withResolvers() };
     running.returned.promise.catch(() => undefined);
     this.#running.set(request.ref, running);
     job.signal.addEventListener('abort', () => running.returned.reject(new RpcError(rpcCode.cancelled, 'context canceled')));
@@ -54,33 +52,31 @@ export class Builds {
     }
   }
 
-  async #frontend(running: Running, { frontend, frontendAttrs, definition }: SolveRequest): Promise<Frontend | undefined> {
+  async #frontend(running: Running, { frontend, frontendAttrs, frontendInputs, definition }: SolveRequest): Promise<Frontend | undefined> {
     if (frontend === '' && (definition === undefined || definition.def.length === 0)) return running.returned.promise;
-    return this.#plan(running, frontend, frontendAttrs);
+    return this.#plan(running, frontend, frontendAttrs, frontendInputs);
   }
 
-  #plan({ job }: Running, frontend: string, attributes: ReadonlyMap<string, string>): Promise<Frontend> {
+  #plan({ job }: Running, frontend: string, attributes: ReadonlyMap<string, string>, inputs: SolveRequest['frontendInputs']): Promise<Frontend> {
     if (frontend !== 'dockerfile.v0') {
       throw new RpcError(rpcCode.unimplemented, frontend === '' ? 'builds without a Dockerfile are not supported' : `frontend ${frontend} is not supported: Caisson builds Dockerfiles`);
     }
-    return this.#builder.plan(job, attributes);
+    return this.#builder.plan(job, attributes, inputs);
   }
 
   /** For the gateway: plans what the client asks for, and gives it an id. */
-  async request(ref: string, frontend: string, attributes: ReadonlyMap<string, string>, evaluate: boolean): Promise<{ readonly id: string; readonly frontend: Frontend }> {
+  async request(ref: string, { frontend, frontendOpt, frontendInputs, evaluate }: GatewayRequest): Promise<{ readonly id: string; readonly frontend: Frontend }> {
     const running = await this.get(ref);
-    const planned = await this.#plan(running, frontend, attributes);
+    const planned = await this.#plan(running, frontend, frontendOpt, frontendInputs);
     if (evaluate) await planned.solve();
-    const id = randomUUID();
-    running.results.set(id, planned);
-    return { id, frontend: planned };
+    return { id: this.#builder.keep(running.job, planned), frontend: planned };
   }
 
   /** For the gateway: what the client's own requests have come to. */
   async return(ref: string, outcome: { readonly result: string | undefined } | { readonly error: RpcError }): Promise<void> {
-    const { results, returned } = await this.get(ref);
+    const { returned } = await this.get(ref);
     if ('error' in outcome) returned.reject(outcome.error);
-    else returned.resolve(outcome.result === undefined ? undefined : results.get(outcome.result));
+    else returned.resolve(outcome.result === undefined ? undefined : this.#builder.result(outcome.result));
   }
 
   /** Rejects when it does not begin. */

@@ -47,6 +47,18 @@ export class ClientSession {
   }
 }
 
+/** Of a client that cannot be asked for anything. */
+export function noSession(): ClientSession {
+  const peer: RpcPeer = {
+    closed: new AbortController().signal,
+    call: (path) => {
+      throw new RpcError(rpcCode.unimplemented, `${path}: there is no session`);
+    },
+    close: () => undefined,
+  };
+  return new ClientSession({ id: '', sharedKey: '', methods: new Set() }, peer);
+}
+
 /** How long a build waits for the session that it names: both come at once, on connections of their own. Milliseconds. */
 const patience = 5000;
 

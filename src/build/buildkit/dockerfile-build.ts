@@ -23,6 +23,8 @@ import type { BuildJob } from './build-job.ts';
 import { contextPaths } from './context-paths.ts';
 import type { DockerfileRequest } from './frontend-options.ts';
 import type { ProgressVertex } from './progress.ts';
+import { namedContext } from './named-contexts.ts';
+import type { StageImage } from './image-config.ts';
 import { namesOf, stepText } from './step-names.ts';
 import { transferTeller } from './transfer-status.ts';
 
@@ -37,6 +39,8 @@ export interface PlannedBuild {
 export interface DockerfileBuildParts {
   readonly host: Platform;
   readonly resolveImage: ResolveImage;
+  /** What another build has come to, by the name under which the client has given it. */
+  readonly input: (name: string) => Promise<StageImage>;
   /** An empty directory of the build's own. */
   readonly temporary: () => string;
 }
@@ -73,7 +77,8 @@ export class DockerfileBuild {
     const stages = await this.#planStages(dockerfile);
     const ignore = ownIgnore ?? await this.#readIgnore();
     const target = stages.at(-1)!;
-    this.#show(dockerfile, stages, readIgnoreFile(ignore ?? ''), target.tree);
+    await this.#expectContexts(target.tree, readIgnoreFile(ignore ?? ''));
+    this.#show(dockerfile, stages);
     return { stages, target, platform: this.#request.options.platform ?? this.#parts.host, file: this.#file };
   }
 
@@ -109,16 +114,17 @@ export class DockerfileBuild {
     const { filename } = this.#request;
     const names = [filename, `${filename}.dockerignore`, ...(filename === 'Dockerfile' ? ['dockerfile'] : [])];
     const [text, ignore, lower] = await this.#internal(`[internal] load build definition from ${filename}`, (vertex) =>
-      this.#job.readFiles(vertex, 'dockerfile', names, this.#parts.temporary(), 'transferring dockerfile:'));
+      this.#job.readFiles(vertex, this.#request.dockerfileName, names, this.#parts.temporary(), 'transferring dockerfile:'));
     const found = text ?? lower;
     if (found === undefined) throw buildFailure(new CaissonError('invalid-parameter', `failed to read dockerfile: open ${filename}: no such file or directory`), []);
     this.#file = { name: filename, text: found };
     return ignore;
   }
 
-  async #readIgnore(): Promise<string | undefined> {
-    const [text] = await this.#internal('[internal] load .dockerignore', (vertex) =>
-      this.#job.readFiles(vertex, 'context', ['.dockerignore'], this.#parts.temporary(), 'transferring context:'));
+  /** `name`: of a context beside the build's own. */
+  async #readIgnore(name?: string): Promise<string | undefined> {
+    const [text] = await this.#internal(`[${name === undefined ? 'internal' : `context ${name}`}] load .dockerignore`, (vertex) =>
+      this.#job.readFiles(vertex, name ?? this.#request.contextName, ['.dockerignore'], this.#parts.temporary(), `transferring ${name ?? 'context'}:`));
     return text;
   }
 
@@ -136,7 +142,11 @@ export class DockerfileBuild {
     const { options } = this.#request;
     const args = new BuildArgs(options.buildArgs, platformArgs(host, options.platform ?? host));
     for (const { args: declared } of dockerfile.globalArgs) for (const { key, value } of declared) args.declareGlobal(key, value);
-    const planner = new Planner({ dockerfile, options, args, host, resolveImage: this.#resolveImage() });
+    const resolveImage = this.#resolveImage();
+    const planner = new Planner({
+      dockerfile, options, args, host, resolveImage,
+      resolveContext: (name, platform) => namedContext({ attributes: this.#request.attributes, resolveImage, input: this.#parts.input }, name, platform),
+    });
     const target = this.#attempt(() => targetStage(dockerfile, options.target));
     const stages: PlannedStage[] = [];
     for (const index of neededStages(dockerfile, target, args)) {
@@ -193,11 +203,16 @@ export class DockerfileBuild {
     }
   }
 
-  #show(dockerfile: Dockerfile, stages: readonly PlannedStage[], excludes: readonly string[], tree: Vertex): void {
+  /** Says of each context which of its files are wanted; one with a name has a `.dockerignore` of its own. */
+  async #expectContexts(tree: Vertex, ownExcludes: readonly string[]): Promise<void> {
     for (const [name, { context, paths: followPaths }] of contextPaths(tree)) {
+      const excludes = name === '' ? ownExcludes : readIgnoreFile(await this.#readIgnore(name) ?? '');
       const vertex = this.#showVertex(context, name === '' ? '[internal] load build context' : `[context ${name}] load from client`);
-      this.#job.expect(name, { vertex, excludes: name === '' ? excludes : [], followPaths });
+      this.#job.expect(name, { vertex, directory: name || this.#request.contextName, excludes, followPaths });
     }
+  }
+
+  #show(dockerfile: Dockerfile, stages: readonly PlannedStage[]): void {
     for (const stage of stages) {
       const names = namesOf(dockerfile, stage);
       if (stage.base.kind === 'image') {
@@ -222,7 +237,7 @@ export class DockerfileBuild {
   #showVertex({ digest, inputs }: Vertex, name: string, range?: SourceRange): ProgressVertex {
     const known = this.#shown.get(digest);
     if (known !== undefined) return known.vertex;
-    const vertex = this.#job.progress.vertex(name, inputs.flatMap((input) => this.#shown.get(input.digest)?.vertex ?? []), `${this.#job.ref} ${digest}`);
+    const vertex = this.#job.progress.vertex(name, inputs.flatMap((input) => this.#shown.get(input.digest)?.vertex ?? []), digest);
     this.#shown.set(digest, { vertex, range });
     return vertex;
   }

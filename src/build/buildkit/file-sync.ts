@@ -3,6 +3,7 @@
  * for the contents that are not here yet, and sends them in pieces of several files at once.
  */
 import { Pace } from '../../storage/pace.ts';
+import type { ContextTree } from '../context/tree.ts';
 import type { ClientSession } from './client-session.ts';
 import { packet, packetType, type Stat } from './proto/fsutil.ts';
 import { sessionMethod } from './proto/session.ts';
@@ -25,12 +26,12 @@ export interface SyncRequest {
 const maxUnderWay = 64;
 
 /** Rejects with RpcError; a directory that is not whole then is completed by the next try. */
-export async function syncDirectory(session: ClientSession, path: string, request: SyncRequest): Promise<void> {
+export async function syncDirectory(session: ClientSession, tree: ContextTree, request: SyncRequest): Promise<void> {
   if (!session.supports(sessionMethod.diffCopy)) throw new RpcError(rpcCode.unimplemented, 'the client serves no files');
   const call = session.peer.call(sessionMethod.diffCopy, metadataOf(request));
   const cancel = (): void => call.cancel();
   request.signal.addEventListener('abort', cancel);
-  const directory = new SyncedDirectory(path);
+  const directory = new SyncedDirectory(tree);
   try {
     await new Receiver(call, directory, request).run();
   } catch (error) {

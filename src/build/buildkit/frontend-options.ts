@@ -4,9 +4,16 @@ import { parsePlatform, type Platform } from '../../images/platform.ts';
 import type { FrontendOptions } from '../frontend/options.ts';
 
 export interface DockerfileRequest {
+  /** As they came. */
+  readonly attributes: ReadonlyMap<string, string>;
   readonly options: FrontendOptions;
-  /** Path in the directory that the client calls `dockerfile`. */
+  /** What the client knows the directories of the Dockerfile and of the context as. */
+  readonly dockerfileName: string;
+  readonly contextName: string;
+  /** Path in the directory of the Dockerfile. */
   readonly filename: string;
+  /** Where the context is that does not come from a directory of the client's; empty for one that does. */
+  readonly remoteContext: string;
   /** `all`, or the names of the stages that nothing known counts for. */
   readonly noCache: 'all' | readonly string[];
   /** Base images are asked for at their registries. */
@@ -20,6 +27,7 @@ type Attributes = ReadonlyMap<string, string>;
 /** Throws invalid-parameter in BuildKit's words. */
 export function dockerfileRequest(attributes: Attributes, host: Platform): DockerfileRequest {
   return {
+    attributes,
     options: {
       buildArgs: withPrefix(attributes, 'build-arg:'),
       labels: withPrefix(attributes, 'label:'),
@@ -28,6 +36,9 @@ export function dockerfileRequest(attributes: Attributes, host: Platform): Docke
       network: networkOf(attributes.get('force-network-mode') ?? ''),
       runSettings: { hostConfig: hostConfig(attributes) },
     },
+    dockerfileName: attributes.get('dockerfilekey') || 'dockerfile',
+    contextName: attributes.get('contextkey') || 'context',
+    remoteContext: attributes.get('context') ?? '',
     filename: attributes.get('filename') || 'Dockerfile',
     noCache: noCacheOf(attributes.get('no-cache')),
     pull: attributes.get('image-resolve-mode') === 'pull',

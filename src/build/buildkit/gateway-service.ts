@@ -4,6 +4,7 @@ import { unary } from './methods.ts';
 import type { Builder } from './builder.ts';
 import { empty } from './proto/control.ts';
 import { evaluateRequest, pongResponse, returnRequest, solveRequest, solveResponse } from './proto/gateway.ts';
+import { definitionOf } from './result-definition.ts';
 import { type CallHandler, type IncomingCall, RpcError, rpcCode } from './rpc.ts';
 import { workerRecordOf } from './worker.ts';
 
@@ -26,6 +27,7 @@ const llbCaps = enabled([
   'exec.meta.ulimit', 'exec.meta.cgroup.parent', 'exec.mount.bind', 'exec.mount.bind.readwrite-nooutput', 'exec.mount.cache', 'exec.mount.cache.sharing',
   'exec.mount.selector', 'exec.mount.tmpfs', 'exec.mount.tmpfs.size', 'exec.mount.secret', 'exec.mount.ssh', 'exec.secretenv', 'file.base', 'file.rm.wildcard',
   'file.copy.includeexcludepatterns', 'constraints', 'platform', 'meta.ignorecache', 'meta.description', 'meta.exportcache',
+  'exporter.multiple', 'gc.freespacefilter', 'history.filter',
 ]);
 
 export function gatewayMethods(builds: Builds, builder: Builder): [string, CallHandler][] {
@@ -35,12 +37,12 @@ export function gatewayMethods(builds: Builds, builder: Builder): [string, CallH
       await builds.get(buildOf(call));
       return { frontendApiCaps: frontendCaps, llbCaps, workers: [workerRecordOf(builder.host)] };
     })),
-    method('Solve', unary(solveRequest, solveResponse, async ({ frontend, frontendOpt, evaluate }, call) => {
-      const { id, frontend: planned } = await builds.request(buildOf(call), frontend, frontendOpt, evaluate);
-      return { result: { ref: { id }, metadata: new Map([['containerimage.config', Buffer.from(JSON.stringify(planned.describe()))]]) } };
+    method('Solve', unary(solveRequest, solveResponse, async (request, call) => {
+      const { id, frontend } = await builds.request(buildOf(call), request);
+      return { result: { ref: { id, def: definitionOf(id) }, metadata: new Map([['containerimage.config', Buffer.from(JSON.stringify(frontend.describe()))]]) } };
     })),
-    method('Evaluate', unary(evaluateRequest, empty, async ({ ref }, call) => {
-      const planned = (await builds.get(buildOf(call))).results.get(ref);
+    method('Evaluate', unary(evaluateRequest, empty, async ({ ref }) => {
+      const planned = builder.result(ref);
       if (planned === undefined) throw new RpcError(rpcCode.notFound, `no such ref: ${ref}`);
       await planned.solve();
       return {};

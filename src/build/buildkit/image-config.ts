@@ -4,6 +4,7 @@ import type { Platform } from '../../images/platform.ts';
 import type { Digest, StorageDriver } from '../../storage/driver.ts';
 import type { RunConfig } from '../frontend/run-config.ts';
 import type { PlannedStage, Step } from '../frontend/step.ts';
+import type { Result } from '../solver/result.ts';
 import type { Session } from '../solver/session.ts';
 import type { Solver } from '../solver/solver.ts';
 
@@ -72,17 +73,28 @@ async function baseOf(parts: StageImageParts, { base }: PlannedStage): Promise<P
       const { topLayer } = base.image;
       return { history, topLayer, baseLayer: topLayer, createdAt: created, author };
     }
+    case 'tree': {
+      const { history = [], created, author = '' } = base.config ?? {};
+      const solved = await parts.solver.solve(parts.session, base.tree);
+      const topLayer = layerOf(solved.result);
+      return { history, topLayer, baseLayer: topLayer, createdAt: created ?? new Date(solved.createdAt || Date.now()).toISOString(), author };
+    }
   }
 }
 
 /** A step that was known before happened when it was made: the same build gives the same image. */
 async function afterStep({ solver, session, storage }: StageImageParts, past: Past, step: Step): Promise<Past> {
   const { result, createdAt } = await solver.solve(session, step.tree);
-  if (result.kind !== 'layers') throw new TypeError('a step gives layers');
+  const topLayer = layerOf(result);
   const created = step.kind === 'config' ? past.createdAt : new Date(createdAt).toISOString();
-  const added = diffIds(storage, result.topLayer).length - diffIds(storage, past.topLayer).length;
+  const added = diffIds(storage, topLayer).length - diffIds(storage, past.topLayer).length;
   const entry = { created, created_by: step.summary, comment, ...(added > 0 ? {} : { empty_layer: true }) };
-  return { ...past, history: [...past.history, entry], topLayer: result.topLayer, createdAt: created, author: step.author || past.author };
+  return { ...past, history: [...past.history, entry], topLayer, createdAt: created, author: step.author || past.author };
+}
+
+function layerOf(result: Result): Digest | null {
+  if (result.kind !== 'layers') throw new TypeError('a step gives layers');
+  return result.topLayer;
 }
 
 function diffIds(storage: StorageDriver, topLayer: Digest | null): Digest[] {

@@ -3,11 +3,16 @@
  * time: another one that comes meanwhile has one of its own, which is kept, too.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, utimesSync } from 'node:fs';
+import { removeTree } from '../../storage/remove.ts';
 import { makeSpread } from '../../storage/spread.ts';
+import { ContextTree } from '../context/tree.ts';
+
+const maxKnown = 4;
+const maxNodes = 200_000;
 
 export interface LocalContext {
-  readonly path: string;
+  readonly tree: ContextTree;
   /** The build has ended. */
   release(): void;
 }
@@ -15,6 +20,8 @@ export interface LocalContext {
 export class LocalContexts {
   readonly #root: string;
   readonly #used = new Set<string>();
+  /** What is known of the files of those that nobody uses, the last one used last. */
+  readonly #known = new Map<string, ContextTree>();
 
   constructor(root: string) {
     this.#root = root;
@@ -27,16 +34,39 @@ export class LocalContexts {
     let number = 0;
     while (this.#used.has(`${name}-${number}`)) number++;
     const own = `${name}-${number}`;
-    const path = `${this.#root}/${own}`;
+    const tree = this.#known.get(own) ?? new ContextTree(`${this.#root}/${own}`);
+    this.#known.delete(own);
     this.#used.add(own);
-    if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
+    if (!existsSync(tree.path)) mkdirSync(tree.path, { mode: 0o700 });
     return {
-      path,
+      tree,
       release: () => {
         this.#used.delete(own);
         const now = Date.now() / 1000;
-        utimesSync(path, now, now);
+        utimesSync(tree.path, now, now);
+        this.#remember(own, tree);
       },
     };
+  }
+
+  /** Removes the directories that no build uses. Resolves to how many bytes of files they were known to have. */
+  async prune(): Promise<number> {
+    let bytes = 0;
+    for (const name of readdirSync(this.#root)) {
+      if (this.#used.has(name)) continue;
+      bytes += this.#known.get(name)?.size ?? 0;
+      this.#known.delete(name);
+      await removeTree(`${this.#root}/${name}`);
+    }
+    return bytes;
+  }
+
+  /** The digests of files are held in memory: those of the last few directories, and of none that is beyond all measure. */
+  #remember(name: string, tree: ContextTree): void {
+    if (tree.nodes.size <= maxNodes) this.#known.set(name, tree);
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= maxKnown) break;
+      this.#known.delete(oldest);
+    }
   }
 }

@@ -39,7 +39,7 @@ interface MessageStream {
 export interface IncomingCall extends MessageStream {
   /** `/package.Service/Method`. */
   readonly path: string;
-  /** A metadata value by its lower-case name. */
+  /** A metadata value by its lower-case name; several have commas between them. */
   metadata(name: string): string | undefined;
   /** Aborted when the caller has given up, or is gone. */
   readonly signal: AbortSignal;

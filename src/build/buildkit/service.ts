@@ -2,8 +2,10 @@
 import { Builder, type BuilderParts } from './builder.ts';
 import { Builds } from './builds.ts';
 import type { CacheUsage } from './cache-usage.ts';
+import type { Send } from '../classic/build.ts';
 import type { SessionHeaders } from './client-session.ts';
 import { controlMethods } from './control-service.ts';
+import { buildForDocker, type DockerBuildRequest } from './docker-build.ts';
 import { gatewayMethods } from './gateway-service.ts';
 import { dispatch } from './methods.ts';
 import type { CallHandler, RpcPeer } from './rpc.ts';
@@ -13,6 +15,10 @@ export interface BuildkitService {
   readonly handler: CallHandler;
   /** `POST /session`: lasts until the client ends the connection. */
   serveSession(headers: SessionHeaders, peer: RpcPeer): Promise<void>;
+  /** `POST /build?version=2`. */
+  build(request: DockerBuildRequest, send: Send): Promise<void>;
+  /** `POST /build/cancel`. Ends what `build` has begun under this ref; nothing when there is no such build. */
+  cancel(ref: string): void;
 }
 
 export function createBuildkitService(parts: BuilderParts & { readonly usage: CacheUsage }): BuildkitService {
@@ -20,6 +26,8 @@ export function createBuildkitService(parts: BuilderParts & { readonly usage: Ca
   const builds = new Builds(builder);
   return {
     handler: dispatch(new Map([...controlMethods(builds, builder, parts.usage), ...gatewayMethods(builds, builder)])),
+    build: (request, send) => buildForDocker(builder, request, send),
+    cancel: (ref) => builder.cancel(ref),
     serveSession: (headers, peer) => builder.sessions.serve(headers, peer),
   };
 }

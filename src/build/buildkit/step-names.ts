@@ -24,7 +24,7 @@ export class StepNames {
 
 export function namesOf(dockerfile: Dockerfile, { index, name, base, triggers, steps }: PlannedStage): StepNames {
   const layered = [...triggers, ...steps].filter(({ kind }) => kind !== 'config').length;
-  const total = layered + (base.kind === 'image' ? 1 : 0);
+  const total = layered + (base.kind === 'image' || base.kind === 'tree' ? 1 : 0);
   return new StepNames(hasSeveralTrees(dockerfile) ? name || `stage-${index}` : '', total);
 }
 

@@ -2,13 +2,15 @@
  * A directory that is made to hold what a client says it has: what is there already and looks the same stays, what the client
  * does not name goes. Everything is found below one descriptor, and no link is followed.
  */
+import { createHash } from 'node:crypto';
 import { closeSync, constants, fchmodSync, fchownSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { linkAt, lchownAt, mkdirAt, openAt, openat2, readlinkAt, resolveFlag, symlinkAt, utimensat } from '../../linux/ffi/files.ts';
 import { SystemCallError } from '../../linux/ffi/libc.ts';
 import { type FileStat, fileType, statAt } from '../../linux/ffi/stat.ts';
 import { descriptorPath } from '../../storage/paths.ts';
 import { removeTreeSync } from '../../storage/remove.ts';
-import { toByteString } from '../../storage/tar/entry.ts';
+import { fromByteString, toByteString } from '../../storage/tar/entry.ts';
+import { type ContextTree, knownFile } from '../context/tree.ts';
 import { goMode, type Stat } from './proto/fsutil.ts';
 import { RpcError, rpcCode } from './rpc.ts';
 
@@ -35,6 +37,7 @@ interface SeenDirectory {
 
 export class SyncedDirectory {
   readonly #root: number;
+  readonly #tree: ContextTree;
   /** By path; the root's is empty. */
   readonly #directories = new Map<string, SeenDirectory>([['', { names: new Set(), modified: 0n, mode: 0o700 }]]);
   readonly #hardLinks: { readonly path: string; readonly target: string }[] = [];
@@ -42,8 +45,9 @@ export class SyncedDirectory {
   /** The directory that was used last: files come directory by directory. */
   #current: { readonly path: string; readonly fd: number } | undefined;
 
-  constructor(path: string) {
-    this.#root = openSync(path, directoryOnly);
+  constructor(tree: ContextTree) {
+    this.#tree = tree;
+    this.#root = openSync(tree.path, directoryOnly);
   }
 
   /** Takes an entry over. True when its content has to be asked for. Throws RpcError for one that has no place here. */
@@ -72,10 +76,12 @@ export class SyncedDirectory {
     const at = this.#open(parent);
     removeAt(at, name);
     const fd = openAt(at, name, newFile, 0o600);
+    const hash = createHash('sha256');
     let written = 0;
     return {
       write: (data) => {
         written += data.length;
+        hash.update(data);
         // A file that has grown since it was listed is cut off there.
         for (let done = 0; done < data.length;) done += writeSync(fd, data, done);
       },
@@ -84,7 +90,9 @@ export class SyncedDirectory {
         fchownSync(fd, 0, 0);
         closeSync(fd);
         // Only what is whole looks as the client said: another size is asked for again the next time.
-        utimensat(this.#open(parent), name, modTime, written === size ? modTime : modTime + 1n);
+        const directory = this.#open(parent);
+        utimensat(directory, name, modTime, written === size ? modTime : modTime + 1n);
+        this.#tree.nodes.set(toByteString(path), knownFile(directory, toByteString(name), hash.digest('hex')));
       },
       abandon: () => closeSync(fd),
     };
@@ -92,6 +100,7 @@ export class SyncedDirectory {
 
   /** All entries have come: what was not among them goes, and directories get their times. */
   finish(): void {
+    this.#forgetGone();
     for (const each of this.#hardLinks) this.#hardLink(each);
     const paths = [...this.#directories.keys()].toReversed();
     for (const path of paths) {
@@ -101,6 +110,14 @@ export class SyncedDirectory {
       if (path === '') continue;
       fchmodSync(at, mode);
       utimensat(at, '.', modified, modified);
+    }
+  }
+
+  /** What is known of files that are no longer there. */
+  #forgetGone(): void {
+    for (const key of this.#tree.nodes.keys()) {
+      const { parent, name } = splitPath(fromByteString(key));
+      if (this.#directories.get(parent)?.names.has(name) !== true) this.#tree.nodes.delete(key);
     }
   }
 

@@ -50,6 +50,7 @@ export async function runStage(parts: StageRunParts, stage: PlannedStage): Promi
 async function baseImage({ imageOf }: StageRunParts, { base }: PlannedStage): Promise<StepImage> {
   if (base.kind === 'scratch') return noImage;
   if (base.kind === 'stage') return imageOf(base.stage);
+  if (base.kind === 'tree') throw new TypeError('clients of the classic builder give no contexts names');
   return { id: base.image.id, config: base.image.config, topLayer: base.image.topLayer };
 }
 

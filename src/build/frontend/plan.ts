@@ -7,7 +7,7 @@ import type { Dockerfile, Instruction } from '../dockerfile/instruction.ts';
 import { parseTriggers } from '../dockerfile/parse.ts';
 import { imageVertex, scratch, vertex, type Vertex } from '../graph/vertex.ts';
 import type { ArgScope, BuildArgs } from './build-args.ts';
-import type { FrontendOptions, ResolveImage } from './options.ts';
+import type { FrontendOptions, ResolveContext, ResolveImage } from './options.ts';
 import { StagePlanner } from './plan-stage.ts';
 import { type RunConfig, runConfigOf, withPath } from './run-config.ts';
 import { findStage } from './stage-selection.ts';
@@ -19,6 +19,8 @@ export interface PlanInput {
   readonly args: BuildArgs;
   readonly host: Platform;
   readonly resolveImage: ResolveImage;
+  /** Undefined: no name means something else. */
+  readonly resolveContext?: ResolveContext;
 }
 
 export class Planner {
@@ -92,6 +94,8 @@ export class Planner {
     const name = expand(from.base, lookup, { escape: dockerfile.escape });
     if (name === '') throw invalidParameter(`base name (${from.base}) should not be blank`);
     const platform = this.#platform(expand(from.platform, lookup, { escape: dockerfile.escape }), host) ?? options.platform;
+    const named = await this.#input.resolveContext?.(name, platform);
+    if (named) return named;
     const stage = /^\d+$/.test(name) ? undefined : findStage(dockerfile.stages, index, name);
     if (stage !== undefined) return { kind: 'stage', stage: this.#planned.get(stage)! };
     if (name === 'scratch') return { kind: 'scratch' };
@@ -110,6 +114,8 @@ export class Planner {
   /** What `--from` names. */
   async #source(index: number, name: string, progress: (record: ProgressRecord) => void): Promise<Vertex> {
     const { dockerfile, options, resolveImage } = this.#input;
+    const named = await this.#input.resolveContext?.(name, options.platform);
+    if (named) return named.kind === 'image' ? imageVertex(named.image.topLayer) : named.files;
     const stage = findStage(dockerfile.stages, index, name);
     if (stage !== undefined) return this.#planned.get(stage)!.tree;
     const wrong = (why: string) => invalidParameter(`invalid from flag value ${name}: ${why}`, { object: name });
@@ -125,10 +131,17 @@ export class Planner {
 
 /** Triggers of an image run in the stage that is made from it, and never again. */
 function beginning(base: StageBase): { tree: Vertex; config: RunConfig; onBuild: readonly string[] } {
-  const [tree, whole] = base.kind === 'image'
-    ? [imageVertex(base.image.topLayer), runConfigOf(base.image.config.config)] as const
-    : base.kind === 'stage' ? [base.stage.tree, base.stage.config] as const : [scratch, runConfigOf()] as const;
+  const [tree, whole] = beneath(base);
   return { tree, config: withPath({ ...whole, OnBuild: null }), onBuild: whole.OnBuild ?? [] };
+}
+
+function beneath(base: StageBase): readonly [Vertex, RunConfig] {
+  switch (base.kind) {
+    case 'image': return [imageVertex(base.image.topLayer), runConfigOf(base.image.config.config)];
+    case 'tree': return [base.tree, runConfigOf(base.config?.config)];
+    case 'stage': return [base.stage.tree, base.stage.config];
+    case 'scratch': return [scratch, runConfigOf()];
+  }
 }
 
 function labelInstructions(labels: Readonly<Record<string, string>>): Instruction[] {

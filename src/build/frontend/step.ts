@@ -1,5 +1,5 @@
 /** What becomes of an instruction: a tree and a configuration. */
-import type { Image } from '../../images/service.ts';
+import type { Image, ImageConfigJson } from '../../images/service.ts';
 import type { Vertex } from '../graph/vertex.ts';
 import type { RunConfig } from './run-config.ts';
 
@@ -27,6 +27,8 @@ export interface Step {
 export type StageBase =
   | { readonly kind: 'scratch' }
   | { readonly kind: 'image'; readonly image: Image }
+  /** What the client has given this name; undefined: files alone. */
+  | { readonly kind: 'tree'; readonly tree: Vertex; readonly config: ImageConfigJson | undefined }
   | { readonly kind: 'stage'; readonly stage: PlannedStage };
 
 export interface PlannedStage {

@@ -29,7 +29,7 @@ export interface Watcher {
 /** What a build asks its client for, if it has one that can be asked. */
 export interface BuildClient {
   /** Where the files of a context are, by its name; empty for the build's own. They come when they are asked for first. */
-  context(name: string): Promise<string>;
+  context(name: string): Promise<ContextTree>;
   /** Undefined for a secret that the client does not have. */
   secret(id: string): Promise<Uint8Array | undefined>;
   /** Serves an ssh agent of the client's on a socket that is made at `path`; undefined for one that it does not have. */
@@ -56,6 +56,7 @@ export class Session {
   readonly #directory: string;
   readonly #observers = new Map<Digest, Observer>();
   readonly #descriptions = new Map<Digest, string>();
+  readonly #contexts = new Map<string, ContextTree>();
   readonly #fresh = new Set<Digest>();
   readonly #releases: (() => void)[] = [];
 
@@ -68,8 +69,15 @@ export class Session {
   }
 
   /** The directory of a context, by its name. Rejects when the client does not send it. */
-  contextDirectory(name: string): Promise<string> {
-    return this.options.client?.context(name) ?? Promise.resolve(this.contextTree.path);
+  async contextDirectory(name: string): Promise<string> {
+    const tree = await (this.options.client?.context(name) ?? this.contextTree);
+    this.#contexts.set(tree.path, tree);
+    return tree.path;
+  }
+
+  /** What is known of a context, by its directory; undefined for a directory that is none. */
+  contextAt(directory: string): ContextTree | undefined {
+    return this.#contexts.get(directory);
   }
 
   /** A new directory that lives as long as the session. */

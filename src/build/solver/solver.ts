@@ -305,8 +305,9 @@ export class Solver {
 }
 
 /** What is known of the files of a context since it was received. */
-function knownDigests({ contextTree }: Session, result: Result): DigestOptions['known'] {
-  return result.kind === 'directory' && result.path === contextTree.path ? (path, stat) => contextTree.digestOf(path, stat) : undefined;
+function knownDigests(session: Session, result: Result): DigestOptions['known'] {
+  const tree = result.kind === 'directory' ? session.contextAt(result.path) : undefined;
+  return tree && ((path, stat) => tree.digestOf(path, stat));
 }
 
 async function* ended(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -7,6 +7,8 @@ import type { StageImage } from '../image-config.ts';
 export interface ExportRequest {
   readonly job: BuildJob;
   readonly image: StageImage;
+  /** Which of the build's exporters it is, from 0. */
+  readonly index: number;
   /** As the client has given them: `name`, `dest`, … */
   readonly attributes: ReadonlyMap<string, string>;
 }

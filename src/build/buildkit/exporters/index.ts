@@ -1,9 +1,10 @@
 /** Exporters by the names that clients know them by. */
 import { notImplemented } from '../../../errors.ts';
 import type { Exporter } from './exporter.ts';
+import { exportFiles, exportTar } from './files.ts';
 import { exportImage } from './image.ts';
 
-const exporters: ReadonlyMap<string, Exporter> = new Map([['moby', exportImage], ['image', exportImage]]);
+const exporters: ReadonlyMap<string, Exporter> = new Map([['moby', exportImage], ['image', exportImage], ['local', exportFiles], ['tar', exportTar]]);
 
 /** Throws not-implemented for one that is not there. */
 export function exporterNamed(type: string): Exporter {

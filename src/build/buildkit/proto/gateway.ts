@@ -1,5 +1,5 @@
 /** moby.buildkit.v1.frontend: what a client asks for while it drives a build itself, as buildx does. */
-import { bool, bytes, field, int64, map, message, optional, repeated, string } from './codec.ts';
+import { bool, bytes, field, int64, map, message, optional, repeated, string, type ValueOf } from './codec.ts';
 import { workerRecord } from './control.ts';
 import { status } from './google.ts';
 import { definition, definitions } from './ops.ts';
@@ -13,6 +13,7 @@ export const solveRequest = message({
   definition: optional(1, definition), frontend: field(2, string), frontendOpt: map(3, string), allowResultReturn: field(5, bool), allowResultArrayRef: field(6, bool),
   frontendInputs: definitions(13), evaluate: field(14, bool),
 });
+export type GatewayRequest = ValueOf<typeof solveRequest>;
 export const solveResponse = message({ result: optional(3, result) });
 
 const fileRange = message({ offset: field(1, int64), length: field(2, int64) });

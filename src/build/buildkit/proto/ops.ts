@@ -9,5 +9,6 @@ export const range = message({ start: optional(1, position), end: optional(2, po
 
 export const sourceInfo = message({ filename: field(1, string), data: field(2, bytes), language: field(4, string) });
 
-export const definition = message({ def: repeated(1, bytes) });
+/** `metadata` by the digests of the operations: clients insist on it, and on a source. */
+export const definition = message({ def: repeated(1, bytes), metadata: map(2, message({})), source: optional(3, message({})) });
 export const definitions = (number: number) => map(number, definition);

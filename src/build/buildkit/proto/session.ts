@@ -22,6 +22,7 @@ export const sessionMethod = {
   sendDiffCopy: '/moby.filesync.v1.FileSend/DiffCopy',
   credentials: '/moby.filesync.v1.Auth/Credentials',
   fetchToken: '/moby.filesync.v1.Auth/FetchToken',
+  pull: '/moby.upload.v1.Upload/Pull',
   getSecret: '/moby.buildkit.secrets.v1.Secrets/GetSecret',
   checkAgent: '/moby.sshforward.v1.SSH/CheckAgent',
   forwardAgent: '/moby.sshforward.v1.SSH/ForwardAgent',
