@@ -16,6 +16,7 @@ import type { Engine } from './engine/engine.ts';
 import { Disposal } from './engine/disposal.ts';
 import { EventBus } from './engine/events.ts';
 import { createIdleTrim } from './engine/idle.ts';
+import { topLayersOf } from './engine/image-mounts.ts';
 import { createImageEndpoints } from './engine/image-endpoints.ts';
 import { createLogger, type Logger } from './engine/logger.ts';
 import { defaultLogBounds, parseLogBounds } from './engine/log-options.ts';
@@ -187,7 +188,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
   const registry = new ContainerRegistry(new ContainerStore(database), logger);
   const events = new EventBus();
   const buildCache = new BuildCacheStore(database);
-  const layersInUse = () => new Set([...registry.all().flatMap((container) => container.record.topLayer ?? []), ...buildCache.topLayers() as Digest[]]);
+  const layersInUse = () => new Set([...registry.all().flatMap(({ record }) => topLayersOf(record)), ...buildCache.topLayers() as Digest[]]);
   const cgroups = createCgroupDriver(settings.cgroupParent, {
     mountpointDirectory: join(settings.execRoot, 'cgroup-mountpoints'), parentRecord: join(settings.execRoot, 'cgroup-parents'),
   });

@@ -10,6 +10,7 @@ import { created } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { encodeContainerConfig, encodeHostConfig } from './docker-encoding.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from './docker-types.ts';
+import { imageRootOptions, imageRootsOf, imageSource, rootsOf, topLayersOf } from './image-mounts.ts';
 import { resolveLinks } from './links.ts';
 import { validateLogOptions } from './log-options.ts';
 import { checkName, generateName } from './names.ts';
@@ -58,7 +59,7 @@ export async function createOn(
   const record: ContainerRecord = {
     id, name: containerName, ...(isNamed ? { isNamed } : {}), created: nowText(), hostConfig: encodeHostConfig({ ...hostConfig, Links: null }),
     config: encodeContainerConfig({ ...config, Hostname: hostnameOf(context, config, hostConfig, id) }),
-    imageId: root.imageId, topLayer: root.topLayer, argv, mounts: mountsOf(context, config, hostConfig),
+    imageId: root.imageId, topLayer: root.topLayer, argv, mounts: mountsOf(context, id, config, hostConfig),
     networks, endpoints: [], ports: [], ...(links.length === 0 ? {} : { links }),
     restartCount: 0, manuallyStopped: false, state: created, ...extra,
   };
@@ -70,19 +71,20 @@ export async function createOn(
 async function register(context: EngineContext, record: ContainerRecord): Promise<void> {
   const { directory } = containerPaths(context.settings.dataRoot, record.id);
   context.registry.reserve(record.name, record.id);
-  const release = record.topLayer === null ? undefined : context.images.hold(record.topLayer);
+  const releases = topLayersOf(record).map((layer) => context.images.hold(layer));
   try {
     mkdirSync(directory, { mode: 0o710 });
     await context.storage.createRoot(record.id, record.topLayer, containerRootOptions(context, record));
+    for (const { root, topLayer } of imageRootsOf(record)) await context.storage.createRoot(root, topLayer, imageRootOptions);
     const container = context.registry.add(record);
     context.events.publish('container', 'create', record.id, container.eventAttributes());
   } catch (error) {
     context.registry.releaseName(record.name, record.id);
     rmSync(directory, { recursive: true, force: true });
-    void context.storage.removeRoot(record.id).catch(() => undefined); // the error that matters is the first one
+    for (const root of rootsOf(record)) void context.storage.removeRoot(root).catch(() => undefined); // the error that matters is the first one
     throw error;
   } finally {
-    release?.();
+    for (const release of releases) release();
   }
 }
 
@@ -136,10 +138,11 @@ function hostnameOf(context: EngineContext, config: ContainerConfig, hostConfig:
   return id.slice(0, 12);
 }
 
-function mountsOf(context: EngineContext, config: ContainerConfig, hostConfig: HostConfig): ResolvedMount[] {
+function mountsOf(context: EngineContext, id: string, config: ContainerConfig, hostConfig: HostConfig): ResolvedMount[] {
   return resolveMounts(config, hostConfig, {
     exists: existsSync,
     dataRoot: context.settings.dataRoot,
+    images: imageSource(context, id),
     mountsOf: (ref) => requireContainer(context, ref).record.mounts,
     volumes: {
       ensure(name, options) {

@@ -5,6 +5,7 @@ import type { EngineContext } from './context.ts';
 
 export function usersOf({ registry }: EngineContext): UsedBy {
   return (imageId) => registry.all()
-    .filter((container) => container.record.imageId === imageId)
-    .map((container) => ({ id: container.id, running: isAlive(container.state) }));
+    .filter(({ record }) => record.imageId === imageId || record.mounts.some(({ Type, details }) => Type === 'image' && details.image?.id === imageId))
+    // One that only mounts it does not keep it from being removed by force: its layers stay.
+    .map((container) => ({ id: container.id, running: container.record.imageId === imageId && isAlive(container.state) }));
 }

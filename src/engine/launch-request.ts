@@ -13,6 +13,7 @@ import type { ContainerExec } from './container-exec.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import type { ExecStart } from './exec.ts';
+import { imageMountSources } from './image-mounts.ts';
 import { withLinkEnvironment } from './links.ts';
 import { logAttributes } from './log-attributes.ts';
 import { startedLogBounds } from './log-options.ts';
@@ -21,6 +22,7 @@ import { containerPaths } from './paths.ts';
 import { buildExecProcess } from './spec/build-exec.ts';
 import { buildOciConfig, type BuiltSpec } from './spec/build.ts';
 import { remapOf } from './root-mounts.ts';
+import { rootSource } from './root-source.ts';
 import { parseMode } from './spec/modes.ts';
 import type { JoinedProcesses } from './spec/namespaces.ts';
 import type { UserFiles } from './spec/user.ts';
@@ -29,6 +31,7 @@ import type { UserFiles } from './spec/user.ts';
 export interface LaunchSpec extends BuiltSpec {
   readonly root: RootDescription;
   readonly source: RootSource;
+  readonly images: readonly RootSource[];
   readonly cgroup: CgroupLayout;
   readonly network: NetworkOperations | undefined;
 }
@@ -67,7 +70,7 @@ export function currentRelease(context: EngineContext, container: Container): Pl
 
 const compile = ({ host }: EngineContext, id: string, spec: LaunchSpec): Plan => compileContainer({
   ...(spec.network === undefined ? {} : { network: spec.network }),
-  id, hasKcore: host.kcore, config: spec.config, root: spec.source, cgroup: spec.cgroup, seccompProgram: spec.seccompProgram, hostMounts: spec.hostMounts,
+  id, hasKcore: host.kcore, config: spec.config, root: spec.source, images: spec.images, cgroup: spec.cgroup, seccompProgram: spec.seccompProgram, hostMounts: spec.hostMounts,
 });
 
 export function buildExecRequest(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart): ExecRequest {
@@ -110,7 +113,7 @@ function buildSpec(context: EngineContext, container: Container): LaunchSpec {
     joined: joinedProcesses(context, container), shmPath: shmPath(context, container), cgroupParent: settings.cgroupParent,
     initBinary: settings.initBinary, remap: settings.usernsRemap, devices: context.devices, host: context.host,
   });
-  return { ...built, root, source, cgroup: layoutOf(context, built), network: networkOperations(context, container) };
+  return { ...built, root, source, images: imageMountSources(context, record), cgroup: layoutOf(context, built), network: networkOperations(context, container) };
 }
 
 function layoutOf({ cgroups }: EngineContext, { config: { linux } }: BuiltSpec): CgroupLayout {
@@ -119,21 +122,6 @@ function layoutOf({ cgroups }: EngineContext, { config: { linux } }: BuiltSpec):
   } catch (error) {
     throw isClass(error, 'invalid-parameter') ? cgroupRefusal(error) : error;
   }
-}
-
-/** Whatever the kernel's defaults are: a writable layer must be a plain difference, readable without its mount. */
-const overlayOptions = ['index=off', 'redirect_dir=off', 'metacopy=off'];
-
-interface RootUse {
-  /** By a container with a user namespace of its own. */
-  readonly remapped: boolean;
-  /** Nothing is to be written, which is cheaper for an overlay. */
-  readonly readOnly?: boolean;
-}
-
-export function rootSource(root: RootDescription, { remapped, readOnly = false }: RootUse): RootSource {
-  if (root.kind === 'tree') return remapped ? { kind: 'directory', path: root.shiftedDir, idmapped: root.path } : { kind: 'directory', path: root.path };
-  return root.mountedBy === 'driver' ? { kind: 'directory', path: root.mergedDir, mounted: true } : { ...root, options: overlayOptions, readOnly };
 }
 
 /** Of images, by the layer below the container's own: layers never change. */

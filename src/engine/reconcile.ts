@@ -15,6 +15,7 @@ import { volumesOf } from './container-volumes.ts';
 import type { EngineContext } from './context.ts';
 import { cgroupLayout } from './launch-request.ts';
 import { containerPaths } from './paths.ts';
+import { containerOfRoot } from './image-mounts.ts';
 import { removeContainer } from './remove.ts';
 import { detachEndpoints } from './networks/endpoints.ts';
 import { startsWithDaemon } from './restart-policy.ts';
@@ -53,7 +54,7 @@ function restoreFilter({ registry, networkFilter, logger }: EngineContext): void
 async function sweep({ registry, settings, storage }: EngineContext): Promise<void> {
   const directories = join(settings.dataRoot, 'containers');
   const orphans = readdirSync(directories).filter((id) => !registry.has(id)).map((id) => removeTree(join(directories, id)));
-  await Promise.all([...orphans, ...storage.roots().filter((id) => !registry.has(id)).map((id) => storage.removeRoot(id))]);
+  await Promise.all([...orphans, ...storage.roots().filter((root) => !registry.has(containerOfRoot(root))).map((id) => storage.removeRoot(id))]);
 }
 
 async function reconcileContainer(context: EngineContext, container: Container): Promise<void> {

@@ -3,6 +3,7 @@ import { conflict, isClass, systemError } from '../errors.ts';
 import { discardTree } from '../storage/remove.ts';
 import { cgroupPathOf } from './cgroup-path.ts';
 import type { Container } from './container.ts';
+import { imageRootsOf, rootsOf } from './image-mounts.ts';
 import { endedOf, exitCodeOf, isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { containerPaths } from './paths.ts';
@@ -65,7 +66,14 @@ function checkStopped(container: Container, force: boolean): void {
 
 async function removeFiles(context: EngineContext, container: Container): Promise<void> {
   const { directory } = containerPaths(context.settings.dataRoot, container.id);
-  await Promise.all([context.storage.removeRoot(container.id), discardTree(directory)]);
+  await Promise.all([...rootsOf(container.record).map((root) => context.storage.removeRoot(root)), discardTree(directory)]);
+  await freeLayers(context, container);
+}
+
+/** An image that was removed by force has left its layers to the container. */
+async function freeLayers({ images }: EngineContext, { record }: Container): Promise<void> {
+  const used = [{ id: record.imageId, topLayer: record.topLayer }, ...imageRootsOf(record)];
+  for (const { id, topLayer } of used) if (id !== '' && topLayer !== null && !images.has(id)) await images.free(topLayer);
 }
 
 function forget(context: EngineContext, container: Container): void {

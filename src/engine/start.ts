@@ -22,7 +22,7 @@ import { expectPublished, expectUnpublished, portFailure } from './networks/port
 import { containerPaths } from './paths.ts';
 import { volumeFailure } from '../volumes/volume-mounts.ts';
 import { removeContainer } from './remove.ts';
-import { mountByDriver } from './root-mounts.ts';
+import { mountByDriver, unmountByDriver } from './root-mounts.ts';
 
 /** Docker's exit code of a container whose start failed for a reason that is neither 126 nor 127. */
 const exitUnknown = 128;
@@ -100,7 +100,7 @@ async function launch(
     return { ...launched, specified };
   } catch (error) {
     claim.settle(false);
-    context.storage.unmountRoot?.(container.id);
+    unmountByDriver(context, container);
     throw volumeFailure(error) ?? error;
   }
 }

@@ -51,6 +51,7 @@ export function createImageService(parts: ImageServiceParts): ImageService {
     },
     get: (name, platform) => describe(context, findImage(images, name, platform)),
     list: () => [...images.all()].map((record) => describe(context, record)),
+    has: (id) => images.get(id) !== undefined,
     children: (id) => images.children(id),
     load: (tar, options = {}) => load(context, tar, { quiet: options.quiet ?? false, platform: options.platform }),
     save: (names, platform) => saving(context, imagesToSave(images, names, platform)),

@@ -37,6 +37,7 @@ export function compileContainer(input: CompileInput): Plan {
   const slots = new Slots();
   const userNamespaceSlot = isRemapped(namespaces) ? slots.take() : undefined;
   const layersSlot = userNamespaceSlot === undefined ? -1 : slots.take();
+  const images = (input.images ?? []).flatMap((image) => prepareRoot(image, userNamespaceSlot, userNamespaceSlot === undefined ? -1 : slots.take()));
   const mounts = compileMounts(config.mounts, {
     userNamespaceSlot,
     slots,
@@ -65,6 +66,7 @@ export function compileContainer(input: CompileInput): Plan {
       ...(namespaces.user.kind === 'new' ? joinCgroups(cgroup) : []),
       ...(input.hostMounts ?? []).flatMap(hostMount),
       ...(input.network?.prepare ?? []),
+      ...images,
       ...mounts.prepare,
       ...prepareRoot(root, userNamespaceSlot, layersSlot),
     ],
@@ -132,14 +134,14 @@ function mapUsers(input: CompileInput): Operation[] {
 }
 
 /** Executed when the process has ended, and after a launch that failed at any point. */
-function compileRelease({ root, cgroup, network, hostMounts = [] }: CompileInput, namespaces: Namespaces): Operation[] {
+function compileRelease({ root, images = [], cgroup, network, hostMounts = [] }: CompileInput, namespaces: Namespaces): Operation[] {
   // The end of a pid namespace's first process ends all others; a shared one lives on, and so would they.
   const shared = namespaces.pid.kind !== 'new' && cgroup.directories.length > 0;
   const afterwards = network?.afterwards ?? [];
   return [
     ...(shared ? [op('killCgroup', 'its processes end with it', { path: cgroup.removals[0] ?? '' })] : []),
     ...(network?.release ?? []),
-    ...releaseRoot(root, isRemapped(namespaces)),
+    ...[root, ...images].flatMap((each) => releaseRoot(each, isRemapped(namespaces))),
     ...hostMounts.map(({ target }) =>
       op('unmount', 'nobody is to join it any more', { path: target, flags: MNT_DETACH }),
     ),

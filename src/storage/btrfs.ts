@@ -84,14 +84,16 @@ export class BtrfsDriver extends LayerStore implements StorageDriver {
     return changes && this.unpack(topLayer, changes);
   }
 
-  async createRoot(id: string, topLayer: Digest | null, { storageOptions }: RootOptions): Promise<void> {
+  async createRoot(id: string, topLayer: Digest | null, { storageOptions, plain = false }: RootOptions): Promise<void> {
     const size = btrfsSize(storageOptions, this.#bounds);
     const { lowerDirs } = this.root(id, topLayer);
-    await this.#makeImage(lowerDirs);
+    if (!plain) await this.#makeImage(lowerDirs);
     const own = `${this.#roots}/${id}`;
     mkdirSync(own, { mode: 0o710 });
     try {
-      this.#snapshot(`${this.#images}/${imageName(lowerDirs[0]!)}`, own, 'tree');
+      if (plain) withDirectory(own, (directory) => createSubvolume(directory, 'tree'));
+      else this.#snapshot(`${this.#images}/${imageName(lowerDirs[0]!)}`, own, 'tree');
+      if (plain) await layLayers(lowerDirs.slice(0, -1), `${own}/tree`);
       if (size > 0) limit(`${own}/tree`, size);
     } catch (error) {
       await this.removeRoot(id);

@@ -64,8 +64,11 @@ interface IdMapping {
   readonly size: number;
 }
 
-/** The user namespace that a root is mounted for; empty: none of its own. */
-export interface RootMappings {
+/** How a driver mounts a root itself. */
+export interface RootMounting {
+  /** It is an image's, made as `plain`, and shown as that, to be read only. */
+  readonly plain: boolean;
+  /** Of the user namespace that it is mounted for; empty: none of its own. */
   readonly uid: readonly IdMapping[];
   readonly gid: readonly IdMapping[];
 }
@@ -73,6 +76,8 @@ export interface RootMappings {
 export interface RootOptions {
   /** The host's uid and gid of the container's root user (0 without a user namespace). */
   readonly owner: { readonly uid: number; readonly gid: number };
+  /** Without the stubs of the init layer, where it is a tree: it is to be an image's, and nothing else. */
+  readonly plain?: boolean;
   /** `--storage-opt` of the container. */
   readonly storageOptions: StorageOptions;
 }
@@ -120,7 +125,7 @@ export interface StorageDriver {
   createRoot(id: string, topLayer: Digest | null, options: RootOptions): Promise<void>;
   root(id: string, topLayer: Digest | null): RootDescription;
   /** Mounts a root, to be used by one launch or view at a time. Only where `mountedBy` says so. */
-  mountRoot?(id: string, topLayer: Digest | null, mappings: RootMappings): Promise<void>;
+  mountRoot?(id: string, topLayer: Digest | null, mounting: RootMounting): Promise<void>;
   /** Undoes that when nothing was launched. Not mounted is right. */
   unmountRoot?(id: string): void;
   /** Files below `layers` and the driver's own that nothing knows of. */

@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
 import { invalidParameter, systemError } from '../errors.ts';
 import { unmountIfMounted } from '../linux/ffi/mounts.ts';
-import type { Digest, DriverParts, LayerInfo, OverlayRoot, RootMappings, RootOptions, StorageDriver } from './driver.ts';
+import type { Digest, DriverParts, LayerInfo, OverlayRoot, RootMounting, RootOptions, StorageDriver } from './driver.ts';
 import { LayerStore } from './layer-store.ts';
 import { OverlayDirectories } from './overlay-directories.ts';
 import type { PackOptions } from './pack.ts';
@@ -58,14 +58,14 @@ export class FuseOverlayfsDriver extends LayerStore implements StorageDriver {
     return this.#directories.remove(id);
   }
 
-  async mountRoot(id: string, topLayer: Digest | null, mappings: RootMappings): Promise<void> {
+  async mountRoot(id: string, topLayer: Digest | null, { plain, uid, gid }: RootMounting): Promise<void> {
     const { lowerDirs, upperDir, workDir, mergedDir, cwd } = this.root(id, topLayer);
     // Relative paths have none of the characters that mean something in options.
     const here = (path: string) => relative(cwd, path);
-    const options = [
-      `lowerdir=${lowerDirs.map(here).join(':')}`, `upperdir=${here(upperDir)}`, `workdir=${here(workDir)}`,
-      ...mapOption('uidmapping', mappings.uid), ...mapOption('gidmapping', mappings.gid),
-    ];
+    const directories = plain
+      ? [`lowerdir=${[upperDir, ...lowerDirs.slice(0, -1)].map(here).join(':')}`]
+      : [`lowerdir=${lowerDirs.map(here).join(':')}`, `upperdir=${here(upperDir)}`, `workdir=${here(workDir)}`];
+    const options = [...directories, ...mapOption('uidmapping', uid), ...mapOption('gidmapping', gid)];
     unmountIfMounted(mergedDir);
     await run(['-o', options.join(','), mergedDir], cwd);
   }
@@ -80,7 +80,7 @@ const isMark = (path: string): boolean => path.slice(path.lastIndexOf('/') + 1).
 
 const searchPath = (): string[] => (process.env['PATH'] ?? '/usr/bin:/bin').split(delimiter);
 
-const mapOption = (name: string, mappings: RootMappings['uid']): string[] =>
+const mapOption = (name: string, mappings: RootMounting['uid']): string[] =>
   mappings.length === 0 ? [] : [`${name}=${mappings.map(({ containerID, hostID, size }) => `${containerID}:${hostID}:${size}`).join(':')}`];
 
 /** Resolves when the program has mounted its root. */

@@ -40,7 +40,7 @@ export class VfsDriver extends LayerStore implements StorageDriver {
     return changes && this.unpack(topLayer, changes);
   }
 
-  async createRoot(id: string, topLayer: Digest | null, { storageOptions }: RootOptions): Promise<void> {
+  async createRoot(id: string, topLayer: Digest | null, { storageOptions, plain = false }: RootOptions): Promise<void> {
     const { quotas, bounds } = this.#parts;
     const size = vfsSize(storageOptions, quotas !== undefined, bounds);
     const { path, lowerDirs } = this.root(id, topLayer);
@@ -48,7 +48,7 @@ export class VfsDriver extends LayerStore implements StorageDriver {
     else mkdirSync(`${this.#roots}/${id}`, { mode: 0o710 });
     try {
       mkdirSync(path, { mode: 0o755 });
-      await layLayers(lowerDirs, path);
+      await layLayers(plain ? lowerDirs.slice(0, -1) : lowerDirs, path);
     } catch (error) {
       await removeTree(`${this.#roots}/${id}`);
       throw error;

@@ -148,6 +148,21 @@ for (const { driver, args = [], needs, prepare, status, data, roots } of cases) 
       expect(await subject.output('exec', id, 'cat', '/data/at-rest', '/data/running')).toBe('at-restrunning');
     });
 
+    const recent = requires('engine-28', 'engine', 'root', 'docker-cli', 'overlay', 'cgroups', ...needs);
+    recent('mounts an image, as it is, into a container of another one', async () => {
+      const mount = (more = '') => ['--mount', `type=image,source=tree,target=/mnt${more}`];
+      expect(await run(...mount(), 'busybox', 'sh', '-c', 'cat /mnt/data/hard; stat -c "%a %u:%g" /mnt/data /mnt/data/file; ls -a /mnt/.dockerenv /mnt/sys 2>/dev/null; touch /mnt/x 2>/dev/null || echo refused'))
+        .toBe('first2750 5:6\n640 7:8\nrefused');
+      expect(await run(...mount(',image-subpath=data/again'), 'busybox', 'ls', '/mnt')).toBe('old');
+      const id = await subject.output('create', '--network', 'none', ...mount(), 'busybox', 'sleep', '1000');
+      for (const when of ['at rest', 'running']) {
+        const { body } = await subject.api.request('GET', `/containers/${id}/archive?path=/mnt/data/file`);
+        expect([when, body.subarray(512, 517).toString()]).toEqual([when, 'first']);
+        if (when === 'at rest') await subject.output('start', id);
+      }
+      await subject.output('rm', '-f', id);
+    });
+
     it('has a root that can be read only', async () => {
       expect(await run('--read-only', 'tree', 'sh', '-c', 'touch /data/x 2>/dev/null || echo refused')).toBe('refused');
     });

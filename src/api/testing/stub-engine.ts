@@ -140,7 +140,7 @@ function stubImages(service: Partial<ImageService>): ImageEndpoints {
   return {
     service: {
       registries: { login: unknown, search: unknown, describe: unknown },
-      get: unknown, list: () => [], children: () => [], load: unknown, save: unknown, import: unknown, commit: unknown,
+      get: unknown, has: () => false, list: () => [], children: () => [], load: unknown, save: unknown, import: unknown, commit: unknown,
       pull: unknown, push: unknown, add: unknown, hold: unknown, free: unknown, tag: () => undefined, remove: unknown,
       check: () => [], verify: async () => [],
       ...service,

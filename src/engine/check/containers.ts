@@ -8,6 +8,7 @@ import type { Container } from '../container.ts';
 import { isAlive } from '../container-state.ts';
 import type { EngineContext } from '../context.ts';
 import { containerRootOptions } from '../create.ts';
+import { containerOfRoot, imageRootOptions, imageRootsOf, rootsOf } from '../image-mounts.ts';
 import { containerPaths } from '../paths.ts';
 import { removeContainer } from '../remove.ts';
 
@@ -23,9 +24,9 @@ export function containerFindings(context: EngineContext): Finding[] {
   ];
 }
 
-/** Neither a container's, nor one's that is being made or removed. Names of removals are `.removed-ID`. */
+/** Neither a container's, nor one's that is being made or removed. */
 function isStray({ registry, disposal }: EngineContext, name: string): boolean {
-  const id = name.replace(/^\.removed-/, '');
+  const id = containerOfRoot(name);
   return !registry.has(id) && !registry.isBeingMade(id) && !disposal.has(id);
 }
 
@@ -39,18 +40,20 @@ function containerProblems(context: EngineContext, container: Container, roots: 
       repair: () => removeContainer(context, container, { force: true, volumes: false }),
     });
   }
-  if (!roots.has(container.id)) {
+  for (const root of rootsOf(record).filter((each) => !roots.has(each))) {
     findings.push({
-      ...common, problem: 'Its root is missing: what it had written is lost, and it cannot be started.',
-      remedy: 'It gets a new root, as its image is.', repair: () => makeRoot(context, container),
+      ...common, problem: root === container.id ? 'Its root is missing: what it had written is lost, and it cannot be started.' : 'The root of an image that it mounts is missing: it cannot be started.',
+      remedy: 'It gets a new root, as its image is.', repair: () => makeRoot(context, container, root),
     });
   }
   return findings;
 }
 
-function makeRoot(context: EngineContext, container: Container): Promise<void> {
+function makeRoot(context: EngineContext, container: Container, root: string): Promise<void> {
   return container.exclusively(async () => {
     if (isAlive(container.state)) throw conflict(`container ${container.record.name} is running: stop it first`);
-    await context.storage.createRoot(container.id, container.record.topLayer, containerRootOptions(context, container.record));
+    const image = imageRootsOf(container.record).find((each) => each.root === root);
+    if (image) await context.storage.createRoot(root, image.topLayer, imageRootOptions);
+    else await context.storage.createRoot(root, container.record.topLayer, containerRootOptions(context, container.record));
   });
 }

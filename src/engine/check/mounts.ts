@@ -4,6 +4,7 @@ import type { Finding } from '../../finding.ts';
 import { unmountIfMounted } from '../../linux/ffi/mounts.ts';
 import { mountPoints } from '../../linux/mount-points.ts';
 import type { EngineContext } from '../context.ts';
+import { containerOfRoot } from '../image-mounts.ts';
 
 export function mountFindings(context: EngineContext): Finding[] {
   const { dataRoot } = context.settings;
@@ -23,8 +24,9 @@ const ofContainer = /^(?:containers|overlay|fuse-overlayfs|vfs|btrfs\/roots)\/([
 const ofVolume = /^volumes\/([^/]+)\/_data$/;
 
 function isStale({ registry, volumes, volumeMounts }: EngineContext, path: string): boolean {
-  const [, id] = ofContainer.exec(path) ?? [];
-  if (id !== undefined) {
+  const [, root] = ofContainer.exec(path) ?? [];
+  if (root !== undefined) {
+    const id = containerOfRoot(root);
     const container = registry.find(id);
     return container === undefined ? !registry.isBeingMade(id) : container.shim === undefined && !container.isBusy;
   }

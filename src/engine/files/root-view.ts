@@ -12,8 +12,10 @@ import type { RootDescription } from '../../storage/driver.ts';
 import type { Container } from '../container.ts';
 import { isAlive } from '../container-state.ts';
 import type { EngineContext } from '../context.ts';
-import { networkFiles, rootSource } from '../launch-request.ts';
-import { mountByDriver, remapOf } from '../root-mounts.ts';
+import { imageMountSources } from '../image-mounts.ts';
+import { networkFiles } from '../launch-request.ts';
+import { mountByDriver, remapOf, unmountByDriver } from '../root-mounts.ts';
+import { rootSource } from '../root-source.ts';
 import { byDepth, type ResolvedMount } from '../spec/mounts.ts';
 import { makeBindSources } from '../start.ts';
 
@@ -57,10 +59,9 @@ function openAtRest(context: EngineContext, container: Container, access: Access
 
 /** Where the driver mounts a root there is one mount at a time: no new run begins while it is open, and no other view. */
 async function openByDriver(context: EngineContext, container: Container, mounts: readonly OciMount[]): Promise<RootView> {
-  const { storage } = context;
   const closed = container.rootViews.add();
   const unmount = (): void => {
-    storage.unmountRoot?.(container.id);
+    unmountByDriver(context, container);
     closed();
   };
   try {
@@ -78,7 +79,7 @@ function open(
 ): Promise<RootView> {
   return context.launcher.view(compileView({
     root: rootSource(describeRoot(context, container), { remapped: false, readOnly }),
-    mappings: remapOf(context, container), mounted, mounts,
+    images: imageMountSources(context, container.record), mappings: remapOf(context, container), mounted, mounts,
   }));
 }
 

@@ -18,6 +18,7 @@ function input(requested: HostConfig = {}, config: ContainerConfig = {}, changes
   const hostConfig = adaptHostConfig(requested, host);
   const mounts = resolveMounts(config, hostConfig, {
     volumes: { ensure: (name) => ({ name: name ?? 'made-up', path: `/volumes/${name ?? 'made-up'}/_data` }) },
+    images: (name, index) => ({ path: `/images/${name}`, image: { root: `c.${index}`, topLayer: null, id: 'sha256:0', shifted: true } }),
     mountsOf: () => [],
     exists: () => true,
     dataRoot: '/data',

@@ -40,6 +40,8 @@ function mountProblem(mount: MountPoint): string | undefined {
       return volumeProblem(mount);
     case 'tmpfs':
       return tmpfsProblem(mount);
+    case 'image':
+      return imageProblem(mount);
     default:
       return 'mount type unknown';
   }
@@ -65,11 +67,20 @@ function volumeProblem({ Source, ReadOnly, BindOptions, VolumeOptions, ImageOpti
   const subpath = VolumeOptions?.Subpath;
   if (subpath) {
     if (!Source) return 'must not set Subpath when using anonymous volumes';
-    if (posix.isAbsolute(subpath) || posix.normalize(subpath).split('/')[0] === '..')
-      return 'subpath must be a relative path within the volume';
+    if (leadsOut(subpath)) return 'subpath must be a relative path within the volume';
   }
   return !Source && ReadOnly ? 'must not set ReadOnly mode when using anonymous volumes' : undefined;
 }
+
+function imageProblem({ Source, BindOptions, VolumeOptions, ImageOptions }: MountPoint): string | undefined {
+  if (!Source) return 'field Source must not be empty';
+  if (BindOptions) return mustNotHave('BindOptions');
+  if (VolumeOptions) return mustNotHave('VolumeOptions');
+  // In Docker's words, though it is no volume.
+  return leadsOut(ImageOptions?.Subpath ?? '') ? 'subpath must be a relative path within the volume' : undefined;
+}
+
+const leadsOut = (subpath: string): boolean => posix.isAbsolute(subpath) || posix.normalize(subpath).split('/')[0] === '..';
 
 function tmpfsProblem(mount: MountPoint): string | undefined {
   if (mount.BindOptions) return mustNotHave('BindOptions');

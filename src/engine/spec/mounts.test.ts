@@ -11,6 +11,7 @@ const sources: MountSources = {
       return { name: name ?? 'made-up', path: `/volumes/${name ?? 'made-up'}/_data` };
     },
   },
+  images: (name, index) => ({ path: `/images/${name}`, image: { root: `c.${index}`, topLayer: null, id: 'sha256:0', shifted: true } }),
   mountsOf: (name) => (name === 'donor' ? [donated] : []),
   exists: () => true,
   dataRoot: '/var/lib/caisson',

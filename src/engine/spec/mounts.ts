@@ -1,6 +1,7 @@
 /** All that a container mounts, resolved at create: binds, volumes, tmpfs, and what it takes from other containers. */
 import { posix } from 'node:path';
 import { invalidParameter } from '../../errors.ts';
+import type { Digest } from '../../storage/driver.ts';
 import type { ContainerConfig, HostConfig, MountPoint } from '../docker-types.ts';
 import { isValidBindMode, parseBind } from './bind-spec.ts';
 import { destinationProblem, missingBindSource, validateMount } from './mount-validation.ts';
@@ -18,13 +19,25 @@ export interface MountDetails {
   readonly copyUp: boolean;
   /** Only this path of a volume, which may have been anything before the container is started. */
   readonly subpath?: string;
+  /** Of an image: the root that was made for it. */
+  readonly image?: ImageRoot;
   /** Options of a tmpfs, as words. */
   readonly tmpfs: readonly string[];
 }
 
+/** What an image is mounted from: a root of its own of the storage driver, without the stubs that a container's has. */
+export interface ImageRoot {
+  readonly root: string;
+  readonly topLayer: Digest | null;
+  /** The image's id. */
+  readonly id: Digest;
+  /** It is shown with the container's ids by what mounts it; else by its bind. */
+  readonly shifted: boolean;
+}
+
 /** A mount as inspect lists it under `Mounts`, with its details. Plain JSON. */
 export interface ResolvedMount {
-  readonly Type: 'bind' | 'volume' | 'tmpfs';
+  readonly Type: 'bind' | 'volume' | 'tmpfs' | 'image';
   readonly Name?: string;
   readonly Source: string;
   readonly Destination: string;
@@ -51,7 +64,11 @@ export interface VolumeSource {
   ): { readonly name: string; readonly path: string };
 }
 
+/** Where images come from. Throws for one that is not there. */
+export type ImageSource = (name: string, index: number) => { readonly path: string; readonly image: ImageRoot };
+
 export interface MountSources {
+  readonly images: ImageSource;
   readonly volumes: VolumeSource;
   /** The mounts of a container named in `--volumes-from`. Throws not-found. */
   readonly mountsOf: (container: string) => readonly ResolvedMount[];
@@ -86,8 +103,14 @@ export function validateMounts(hostConfig: HostConfig, exists: (path: string) =>
  */
 export function resolveMounts(config: ContainerConfig, hostConfig: HostConfig, sources: MountSources): ResolvedMount[] {
   const mounts = new Map<string, ResolvedMount>();
+  let images = 0;
+  /** Those of other containers, too, are of this one alone: it may outlive them. */
+  const fromImage = (mount: ResolvedMount): ResolvedMount => {
+    const { path, image } = sources.images(mount.Name ?? '', images++);
+    return { ...mount, Source: path, details: { ...mount.details, image } };
+  };
   for (const spec of hostConfig.VolumesFrom ?? []) {
-    for (const mount of takeFrom(spec, sources)) mounts.set(mount.Destination, mount);
+    for (const mount of takeFrom(spec, sources)) mounts.set(mount.Destination, mount.Type === 'image' ? fromImage(mount) : mount);
   }
   for (const raw of hostConfig.Binds ?? []) {
     const { mount, mode } = parseBind(raw, hostConfig.VolumeDriver ?? '');
@@ -95,7 +118,7 @@ export function resolveMounts(config: ContainerConfig, hostConfig: HostConfig, s
     mounts.set(resolved.Destination, withDetails(resolved, { createSource: resolved.Type === 'bind' }));
   }
   for (const mount of hostConfig.Mounts ?? []) {
-    const resolved = resolveMount(mount, '', sources);
+    const resolved = mount.Type === 'image' ? fromImage(imageMount(mount)) : resolveMount(mount, '', sources);
     mounts.set(
       resolved.Destination,
       withDetails(resolved, { createSource: mount.BindOptions?.CreateMountpoint === true }),
@@ -169,6 +192,14 @@ function bindMount(mount: MountPoint, mode: string, { dataRoot }: MountSources):
             ? 'plain'
             : 'recursive',
     },
+  };
+}
+
+function imageMount(mount: MountPoint): ResolvedMount {
+  const subpath = mount.ImageOptions?.Subpath;
+  return {
+    Type: 'image', Name: mount.Source ?? '', Source: '', Destination: cleanPath(mount.Target ?? ''), Mode: '', RW: false, Propagation: 'rprivate',
+    details: { ...plain, recursive: false, readOnly: 'plain', ...(subpath ? { subpath } : {}) },
   };
 }
 

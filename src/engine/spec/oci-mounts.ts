@@ -110,7 +110,7 @@ function bind(mount: ResolvedMount, input: MountInput): OciMount {
   const options = [details.recursive ? 'rbind' : 'bind'];
   if (!mount.RW) options.push(readOnlyWord(details.readOnly, input.host));
   // What somebody binds is for the container's users to use, under the ids they have inside (docs/decisions/0009).
-  options.push(mount.Propagation || 'rprivate', ...idmap(input), ...(details.copyUp ? ['copyup'] : []));
+  options.push(mount.Propagation || 'rprivate', ...(details.image?.shifted === true ? [] : idmap(input)), ...(details.copyUp ? ['copyup'] : []));
   const from = details.subpath === undefined ? { source: mount.Source } : { source: details.subpath, beneath: mount.Source };
   return { destination: mount.Destination, type: 'bind', ...from, options };
 }

@@ -44,8 +44,10 @@ export function validateCreate(config: ContainerConfig, hostConfig: HostConfig, 
   validateUserNamespace(hostConfig, host);
   validateUnsupported(hostConfig);
   validateOptions(hostConfig, host);
-  return [...warnings, ...networkWarnings(hostConfig), ...namespaceWarnings(hostConfig, host)];
+  return [...warnings, ...networkWarnings(hostConfig), ...namespaceWarnings(hostConfig, host), ...imageMountWarnings(hostConfig)];
 }
+
+const imageMountWarnings = ({ Mounts }: HostConfig): string[] => (Mounts ?? []).filter(({ Type }) => Type === 'image').map(() => 'Image mount is an experimental feature');
 
 /** The same for an update of limits or of the restart policy. */
 export function validateUpdate(request: HostConfig, host: HostFacts): string[] {

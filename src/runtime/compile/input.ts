@@ -9,6 +9,8 @@ export interface CompileInput {
   readonly id: string;
   readonly config: OciConfig;
   readonly root: RootSource;
+  /** Roots beside it, from which something is bound; mounted as long as it is. */
+  readonly images?: readonly RootSource[];
   readonly cgroup: CgroupLayout;
   /** An assembled filter (struct sock_filter array); null runs unconfined. */
   readonly seccompProgram: Uint8Array | null;

@@ -20,14 +20,16 @@ export interface CompileViewInput {
   readonly root: RootSource;
   /** Of the container's user namespace, when it has one: its layers are shown with these ids. */
   readonly mappings: { readonly uidMappings: readonly OciIdMapping[]; readonly gidMappings: readonly OciIdMapping[] } | null;
-  /** The container runs: its root is mounted already. */
+  /** Roots beside it, from which something is bound. */
+  readonly images: readonly RootSource[];
+  /** The container runs: its roots are mounted already. */
   readonly mounted: boolean;
   /** Binds only. */
   readonly mounts: readonly OciMount[];
 }
 
 /** Fails at `pivotRoot` with EINVAL when the root was to be mounted already and is not. */
-export function compileView({ root, mappings, mounted, mounts }: CompileViewInput): ViewPlan {
+export function compileView({ root, images, mappings, mounted, mounts }: CompileViewInput): ViewPlan {
   const slots = new Slots();
   // A tree is seen as it is on disk: nobody could make a file in one that is shown with other ids.
   const userNamespaceSlot = mappings !== null && !mounted && root.kind === 'overlay' ? slots.take() : undefined;
@@ -57,7 +59,7 @@ export function compileView({ root, mappings, mounted, mounts }: CompileViewInpu
         propagation: BigInt(mountFlag.MS_SLAVE | mountFlag.MS_REC),
         recursive: 1,
       }),
-      ...(mounted ? [] : prepareRoot(root, userNamespaceSlot, layersSlot)),
+      ...(mounted ? [] : [root, ...images].flatMap((each) => prepareRoot(each, userNamespaceSlot, layersSlot))),
       op('openRoot', 'everything below happens inside it', { path: rootPath(root), bind: root.kind === 'directory' ? 1 : 0 }),
       ...compiled.prepare,
       ...compiled.init,
