@@ -189,6 +189,9 @@ function createContext(settings: EngineSettings, database: Database, networks: N
   const events = new EventBus();
   const buildCache = new BuildCacheStore(database);
   const layersInUse = () => new Set([...registry.all().flatMap(({ record }) => topLayersOf(record)), ...buildCache.topLayers() as Digest[]]);
+  const volumes = new LocalVolumes(settings.dataRoot, new VolumeStore(database), quotas, (action, name) => events.publish('volume', action, name, { driver: 'local' }));
+  // Nothing refers to what is swept, and the next start tries again.
+  volumes.recover().catch(() => undefined);
   const cgroups = createCgroupDriver(settings.cgroupParent, {
     mountpointDirectory: join(settings.execRoot, 'cgroup-mountpoints'), parentRecord: join(settings.execRoot, 'cgroup-parents'),
   });
@@ -210,7 +213,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
       registries: settings.registries,
       listener: (action, id, attributes) => events.publish('image', action, id, attributes),
     }),
-    volumes: new LocalVolumes(settings.dataRoot, new VolumeStore(database), quotas, (action, name) => events.publish('volume', action, name, { driver: 'local' })),
+    volumes,
     volumeMounts: new VolumeMounts(unmountIfMounted),
     networks,
     names: new NameTables(nameDirectory(settings.execRoot), registry, networks),

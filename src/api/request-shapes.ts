@@ -2,7 +2,7 @@
  * The request bodies of the Engine API, as far as a wrong type in them would do harm. Types: engine/docker-types.ts.
  */
 import type { ContainerConfig, CreateRequest, EndpointSettings, ExecConfig, HostConfig } from '../engine/docker-types.ts';
-import type { NetworkCreateRequest, VolumeCreateRequest } from '../engine/engine.ts';
+import type { NetworkCreateRequest, VolumeCloneRequest, VolumeCreateRequest } from '../engine/engine.ts';
 import { any, array, bool, int, int64, map, named, set, string, struct, uint, wholeStruct, words } from './schema.ts';
 import type { Shape, Struct } from './schema.ts';
 
@@ -153,6 +153,8 @@ export const execStartOptions: Struct<ExecStartOptions> = struct('container.Exec
 export const volumeCreateRequest: Struct<VolumeCreateRequest> = struct('volume.CreateOptions', {
   Name: string, Driver: string, DriverOpts: labels, Labels: labels, ClusterVolumeSpec: any,
 });
+
+export const volumeCloneRequest: Struct<VolumeCloneRequest> = struct('volume.CloneOptions', { Name: string, Labels: labels });
 
 const ipamConfig = struct('network.IPAMConfig', { Subnet: string, IPRange: string, Gateway: string, AuxiliaryAddresses: labels });
 

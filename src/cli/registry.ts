@@ -55,6 +55,7 @@ const cp: Entry = { summary: 'Copy files between a container and the local file 
 const diff: Entry = { summary: 'Show what a container has changed in its files', load: () => import('./commands/diff.ts') };
 const exportContainer: Entry = { summary: 'Write the files of a container to a tar archive', load: () => import('./commands/export.ts') };
 const volumeLs: Entry = { summary: 'List volumes', load: () => import('./commands/volume-ls.ts') };
+const volumeClone: Entry = { summary: 'Make a new volume with what is in another one', load: () => import('./commands/volume-clone.ts') };
 const volumeCreate: Entry = { summary: 'Create a volume', load: () => import('./commands/volume-create.ts') };
 const volumeRm: Entry = { summary: 'Remove volumes', load: () => import('./commands/volume-rm.ts') };
 const volumeInspect: Entry = { summary: 'Show everything known about volumes', load: () => import('./commands/volume-inspect.ts') };
@@ -113,7 +114,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   volume: {
     summary: 'Manage volumes',
     commands: {
-      create: volumeCreate, inspect: volumeInspect, ls: { ...volumeLs, aliases: ['list'] }, rm: { ...volumeRm, aliases: ['remove'] },
+      clone: volumeClone, create: volumeCreate, inspect: volumeInspect, ls: { ...volumeLs, aliases: ['list'] }, rm: { ...volumeRm, aliases: ['remove'] },
     },
   },
 };

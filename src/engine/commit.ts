@@ -58,8 +58,11 @@ export function ownerInside(context: EngineContext, container: Container): PackO
   return ({ uid, gid }) => ({ uid: containerId(uidMappings, uid), gid: containerId(gidMappings, gid) });
 }
 
-/** A container that does not run, or is frozen already, is left as it is. */
-async function whilePaused<T>(context: EngineContext, container: Container, pause: boolean, action: () => Promise<T>): Promise<T> {
+/**
+ * Freezes it for an action, if asked to. A container that does not run, or is frozen already, is left as it is. Call inside
+ * `container.exclusively`.
+ */
+export async function whilePaused<T>(context: EngineContext, container: Container, pause: boolean, action: () => Promise<T>): Promise<T> {
   if (!pause || container.state.status !== 'running') return action();
   container.record.pausedForCommit = true;
   await pauseContainer(context, container);

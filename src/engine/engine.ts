@@ -227,9 +227,18 @@ export interface VolumeService {
   list(filters: Filters): Promise<object>;
   inspect(name: string): Promise<object>;
   create(request: VolumeCreateRequest): Promise<object>;
+  /** A new volume with what is in another one; an extension. */
+  clone(source: string, request: VolumeCloneRequest): Promise<object>;
   remove(name: string, force: boolean): Promise<void>;
   /** `{VolumesDeleted, SpaceReclaimed}`. */
   prune(filters: Filters): Promise<object>;
+}
+
+/** The body of `POST /volumes/{name}/clone`. */
+export interface VolumeCloneRequest {
+  readonly Name?: string | null;
+  /** Those of the source when there are none. */
+  readonly Labels?: Readonly<Record<string, string>> | null;
 }
 
 /** The body of `POST /networks/create`. */

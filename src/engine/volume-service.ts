@@ -3,6 +3,7 @@ import { isAnonymous, type Volume } from '../volumes/local-volumes.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, VolumeService } from './engine.ts';
 import { matchesLabel } from './events.ts';
+import { cloneVolume } from './volume-clone.ts';
 import { booleanFilter } from './image-filters.ts';
 import { matchesText } from './matches-text.ts';
 import { labelsMatch } from './prune.ts';
@@ -26,6 +27,8 @@ export function createVolumeService(context: EngineContext): VolumeService {
         ...(request.DriverOpts ? { options: request.DriverOpts } : {}),
       });
     },
+
+    clone: (source, request) => cloneVolume(context, source, request),
 
     remove: (name, force) => volumes.remove(name, force, users(name).map((container) => container.id)),
 

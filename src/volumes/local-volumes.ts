@@ -1,6 +1,6 @@
 /** The `local` volume driver: directories below the data root, found by name. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CaissonError, conflict, invalidParameter, notFound } from '../errors.ts';
@@ -8,7 +8,7 @@ import { type Finding, leftover } from '../finding.ts';
 import type { DirectoryQuotas } from '../linux/directory-quotas.ts';
 import { unmountIfMounted } from '../linux/ffi/mounts.ts';
 import type { VolumeStore } from '../store/volumes.ts';
-import { checkLocalOptions, sizeLimit } from './local-options.ts';
+import { checkLocalOptions, localMount, sizeLimit } from './local-options.ts';
 
 /** Docker's `Volume` object. */
 export interface Volume {
@@ -39,8 +39,10 @@ export class LocalVolumes {
   readonly #root: string;
   readonly #store: VolumeStore;
   readonly #quotas: DirectoryQuotas | undefined;
-  /** Names of volumes whose files are being removed. */
-  readonly #removing = new Set<string>();
+  /** Directories that are being filled or removed. */
+  readonly #working = new Set<string>();
+  /** Names of volumes that are being cloned, once for each clone. */
+  readonly #sources: string[] = [];
   readonly #tell: (action: 'create' | 'destroy', name: string) => void;
 
   /** `quotas`: undefined where volumes cannot be limited. */
@@ -75,18 +77,22 @@ export class LocalVolumes {
     const existing = this.find(name);
     if (existing) return existing;
     const labels = anonymous ? { ...request.labels, [anonymousLabel]: '' } : request.labels ?? null;
+    const own = join(this.#root, name);
+    this.#makeDirectory(own, join(own, '_data'), sizeLimit(request.options ?? {}));
+    return this.#record(name, labels, request.options ?? null);
+  }
+
+  #record(name: string, labels: Volume['Labels'], options: Volume['Options']): Volume {
     const volume: Volume = {
       Name: name, Driver: 'local', Mountpoint: join(this.#root, name, '_data'), CreatedAt: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
-      Labels: labels, Options: request.options ?? null, Scope: 'local',
+      Labels: labels, Options: options, Scope: 'local',
     };
-    this.#makeDirectory(name, volume.Mountpoint, sizeLimit(request.options ?? {}));
     this.#store.put(name, JSON.stringify(volume));
     this.#tell('create', name);
     return volume;
   }
 
-  #makeDirectory(name: string, path: string, size: number): void {
-    const own = join(this.#root, name);
+  #makeDirectory(own: string, path: string, size: number): void {
     if (size > 0 && this.#quotas) {
       // What a crash has left of a volume that was being made; never one with something in it.
       for (const left of [path, own]) if (existsSync(left)) rmdirSync(left);
@@ -103,20 +109,78 @@ export class LocalVolumes {
       throw notFound(`get ${name}: no such volume`, { object: name });
     }
     if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`, { object: name });
-    this.#removing.add(name);
+    if (this.#sources.includes(name)) throw conflict(`remove ${name}: volume is in use - it is being cloned`, { object: name });
     this.#store.delete(name);
     this.#tell('destroy', name);
     // A mount that was left there would take its source along.
     unmountIfMounted(volume.Mountpoint);
     this.#quotas?.release(join(this.#root, name));
-    await rm(join(this.#root, name), { recursive: true, force: true }).finally(() => this.#removing.delete(name));
+    await this.#discard(name);
+  }
+
+  /** The name is free at once. A missing directory is right. */
+  async #discard(name: string): Promise<void> {
+    const aside = this.#aside();
+    try {
+      renameSync(join(this.#root, name), aside);
+      await rm(aside, { recursive: true, force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    } finally {
+      this.#working.delete(aside);
+    }
+  }
+
+  /** A path that no volume has, known until it is taken off `#working`; what a crash leaves there is removed by the next daemon. */
+  #aside(): string {
+    const aside = join(this.#root, `.${randomBytes(8).toString('hex')}`);
+    this.#working.add(aside);
+    return aside;
+  }
+
+  /** Removes what an interrupted clone or removal has left. */
+  async recover(): Promise<void> {
+    const left = readdirSync(this.#root).filter((name) => name.startsWith('.')).map((name) => join(this.#root, name)).filter((path) => !this.#working.has(path));
+    for (const path of left) this.#working.add(path);
+    for (const path of left) await rm(path, { recursive: true, force: true }).finally(() => this.#working.delete(path));
+  }
+
+  /**
+   * A new volume with what `copy` puts into its directory, and with the options of another one. It is there when it is whole. Throws
+   * for a name that is taken, and for volumes that are mounts.
+   */
+  async clone(source: Volume, { name, labels }: Pick<VolumeRequest, 'name' | 'labels'>, copy: (from: string, to: string) => Promise<void>): Promise<Volume> {
+    const options = source.Options ?? {};
+    checkRequest(name, { name, options }, this.#quotas !== undefined);
+    if (localMount(options) !== undefined) throw invalidParameter(`clone ${source.Name}: it mounts ${options['device'] ?? ''}, and has no files of its own`, { object: source.Name });
+    this.#checkFree(name);
+    const aside = this.#aside();
+    this.#sources.push(source.Name);
+    try {
+      this.#makeDirectory(aside, join(aside, '_data'), sizeLimit(options));
+      await copy(source.Mountpoint, join(aside, '_data'));
+      this.#checkFree(name);
+      renameSync(aside, join(this.#root, name));
+      return this.#record(name, labels ?? ownLabels(source), source.Options);
+    } catch (error) {
+      await rm(aside, { recursive: true, force: true });
+      throw error;
+    } finally {
+      this.#working.delete(aside);
+      this.#sources.splice(this.#sources.indexOf(source.Name), 1);
+    }
+  }
+
+  #checkFree(name: string): void {
+    if (this.find(name) === undefined && !existsSync(join(this.#root, name))) return;
+    throw conflict(`a volume named ${name} exists already: remove it first, or take another name`, { object: name });
   }
 
   /** Volumes beside their directories. */
   check(): Finding[] {
     const volumes = this.all();
     const known = new Set(volumes.map(({ Name }) => Name));
-    const strays = readdirSync(this.#root).filter((name) => !known.has(name) && !this.#removing.has(name));
+    const strays = readdirSync(this.#root).filter((name) => !known.has(name) && !this.#working.has(join(this.#root, name)));
     return [...volumes.filter(({ Mountpoint }) => !existsSync(Mountpoint)).map((volume) => this.#missing(volume)), ...strays.map((name) => this.#stray(name))];
   }
 
@@ -131,6 +195,7 @@ export class LocalVolumes {
   /** Data that people may want are never removed by a repair. */
   #stray(name: string): Finding {
     const path = join(this.#root, name);
+    if (name.startsWith('.')) return leftover(path, 'A volume that was being removed or cloned', () => rm(path, { recursive: true, force: true }));
     const data = join(path, '_data');
     const isEmpty = !existsSync(data) || readdirSync(data).length === 0;
     if (isEmpty) return leftover(path, 'The empty directory of a volume', () => rm(path, { recursive: true, force: true }));
@@ -163,6 +228,12 @@ function checkRequest(name: string, { driver = '', options = {} }: VolumeRequest
     if (!(error instanceof CaissonError)) throw error;
     throw new CaissonError(error.class, `create ${name}: ${error.message}`, { object: name, cause: error });
   }
+}
+
+/** A clone has a name. */
+function ownLabels({ Labels }: Volume): Volume['Labels'] {
+  const { [anonymousLabel]: _anonymous, ...labels } = Labels ?? {};
+  return Labels === null ? null : labels;
 }
 
 export const isAnonymous = (volume: Volume) => anonymousLabel in (volume.Labels ?? {});

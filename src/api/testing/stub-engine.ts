@@ -72,6 +72,7 @@ export function stubEngine(overrides: Overrides = {}): Engine {
       list: async () => ({ Volumes: [], Warnings: null }),
       inspect: unknown,
       create: unknown,
+      clone: unknown,
       remove: unknown,
       prune: async () => ({ VolumesDeleted: [], SpaceReclaimed: 0 }),
       ...overrides.volumes,
