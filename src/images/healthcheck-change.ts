@@ -54,7 +54,7 @@ function setFlag(config: HealthConfig, name: string, value: string): void {
 function parseDuration(flag: string, text: string): number {
   if (text === '0') return 0;
   if (!/^(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(text))
-    throw invalidParameter(`invalid duration for --${flag}: ${text}`);
+    throw invalidParameter(`time: invalid duration ${JSON.stringify(text)}`);
   let total = 0;
   for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g))
     total += Number(number) * units[unit!]!;

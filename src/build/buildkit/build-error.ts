@@ -26,7 +26,8 @@ const codeOf: Readonly<Record<ErrorClass, number>> = {
 export function stepFailure(error: unknown): string {
   if (error instanceof RunError) return `process ${JSON.stringify(error.argv.join(' '))} did not complete successfully: exit code: ${error.exitCode}`;
   if (error instanceof SourceNotFound) return `failed to calculate checksum of ref ${refOf(error)}: ${JSON.stringify(posix.join('/', error.path))}: not found`;
-  return error instanceof Error ? error.message : String(error);
+  // The classic builder's words for what cannot be taken apart begin with more.
+  return error instanceof Error ? error.message.replace(/^failed to parse Dockerfile: /, '') : String(error);
 }
 
 /** BuildKit names the tree that it has looked into. */

@@ -140,8 +140,8 @@ export class DockerfileBuild {
   async #planStages(dockerfile: Dockerfile): Promise<PlannedStage[]> {
     const { host } = this.#parts;
     const { options } = this.#request;
-    const args = new BuildArgs(options.buildArgs, platformArgs(host, options.platform ?? host));
-    for (const { args: declared } of dockerfile.globalArgs) for (const { key, value } of declared) args.declareGlobal(key, value);
+    const args = new BuildArgs(options.buildArgs, platformArgs(host, options.platform ?? host, options.target));
+    this.#attempt(() => args.declareGlobals(dockerfile));
     const resolveImage = this.#resolveImage();
     const planner = new Planner({
       dockerfile, options, args, host, resolveImage,

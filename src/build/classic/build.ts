@@ -139,8 +139,8 @@ class BuildRun {
     this.#session = session;
     this.#abort = abort;
     this.#dockerfile = dockerfile;
-    this.#args = new BuildArgs(request.buildArgs, platformArgs(parts.host, request.platform ?? parts.host));
-    for (const { args } of dockerfile.globalArgs) for (const { key, value } of args) this.#args.declareGlobal(key, value);
+    this.#args = new BuildArgs(request.buildArgs, platformArgs(parts.host, request.platform ?? parts.host, request.target));
+    this.#args.declareGlobals(dockerfile);
     this.#target = target;
     this.#needed = neededStages(dockerfile, target, this.#args);
   }

@@ -13,7 +13,7 @@ export class Flags {
       const equals = flag.indexOf('=');
       const name = flag.slice(2, equals === -1 ? undefined : equals);
       const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-      if (kind === undefined) throw new Error(`unknown flag: --${name}${suggestion(`--${name}`, Object.keys(kinds).map((each) => `--${each}`))}`);
+      if (kind === undefined) throw new Error(`unknown flag: --${name}${suggestion(name, Object.keys(kinds))}`);
       if (this.#values.has(name) && kind !== 'strings') throw new Error(`duplicate flag specified: --${name}`);
       const value = valueOf(name, kind, equals === -1 ? undefined : flag.slice(equals + 1));
       this.#values.set(name, [...(this.#values.get(name) ?? []), value]);

@@ -139,9 +139,11 @@ const commandLine = ({ words, json }: Arguments) => ({ form: json ? 'exec' : 'sh
 
 function parseRun(source: SourceInstruction, args: Arguments): InstructionBody {
   const flags = new Flags(source.flags, { mount: 'strings', network: 'string', security: 'string', device: 'strings' });
+  const network = flags.string('network');
+  if (!['', 'default', 'none', 'host'].includes(network)) throw new Error(`invalid network mode ${JSON.stringify(network)}`);
   return {
     kind: 'run', command: commandLine(args), heredocs: source.heredocs,
-    mounts: flags.strings('mount'), network: flags.string('network'), security: flags.string('security'), devices: flags.strings('device'),
+    mounts: flags.strings('mount'), network, security: flags.string('security'), devices: flags.strings('device'),
   };
 }
 

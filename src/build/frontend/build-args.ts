@@ -1,5 +1,8 @@
 /** Build arguments: what the client gives, what `ARG` lets in, and where (Dockerfile reference, "ARG"). */
 
+import { expand } from '../../images/shell-words.ts';
+import type { Dockerfile } from '../dockerfile/instruction.ts';
+
 /** Given without an `ARG`, and no reason to run a step again. */
 const predefined: ReadonlySet<string> = new Set(
   ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [name, name.toLowerCase()]),
@@ -21,10 +24,12 @@ export class BuildArgs {
     this.#automatic = new Map(Object.entries(automatic));
   }
 
-  /** `ARG` before the first `FROM`. */
-  declareGlobal(key: string, fallback: string | undefined): void {
-    this.#used.add(key);
-    this.#global.set(key, fallback);
+  /** `ARG` before the first `FROM`: each sees those before it. Throws invalid-parameter for what cannot be expanded. */
+  declareGlobals({ globalArgs, escape }: Pick<Dockerfile, 'globalArgs' | 'escape'>): void {
+    for (const { key, value } of globalArgs.flatMap(({ args }) => args)) {
+      this.#used.add(key);
+      this.#global.set(key, value === undefined ? undefined : expand(value, (name) => this.global(name), { escape }));
+    }
   }
 
   /** As `FROM` sees it. */
@@ -33,8 +38,9 @@ export class BuildArgs {
     return this.#given.get(key) ?? this.#global.get(key);
   }
 
-  scope(): ArgScope {
-    return new ArgScope(this);
+  /** A stage that is made from another begins with what that one has asked for. */
+  scope(from?: ArgScope): ArgScope {
+    return new ArgScope(this, from);
   }
 
   /** As a stage sees an argument that it has asked for. */
@@ -59,8 +65,9 @@ export class ArgScope {
   readonly #args: BuildArgs;
   readonly #values = new Map<string, string | undefined>();
 
-  constructor(args: BuildArgs) {
+  constructor(args: BuildArgs, from?: ArgScope) {
     this.#args = args;
+    for (const [key, value] of from ? from.#values : []) this.#values.set(key, value);
   }
 
   declare(key: string, fallback: string | undefined): void {

@@ -6,6 +6,7 @@ import type { EscapeCharacter } from '../dockerfile/directives.ts';
 import { heredocText, parseHeredocWord } from '../dockerfile/heredoc.ts';
 import type { CommandLine, CopyInstruction, Instruction, KeyValue, RunInstruction } from '../dockerfile/instruction.ts';
 import { parseRunMount, type RunMount } from '../dockerfile/run-mount.ts';
+import { parseFileMode } from '../file-mode.ts';
 import { type CopySource, type MountOperation, type RunSettings, vertex, type Vertex } from '../graph/vertex.ts';
 import type { ArgScope } from './build-args.ts';
 import { configSummary, copySummary, copyText, healthText, layerSummary, nop, nopFiles, quotedList, runText } from './history-text.ts';
@@ -211,7 +212,7 @@ export class StagePlanner {
       const mount = refused(() => parseRunMount(text, (value) => this.#expand(value)));
       const agents = operations.filter(({ type }) => type === 'ssh').length;
       const target = mount.target || defaultTarget(mount, agents);
-      if (target === '' && mount.env === '') throw invalidParameter(`invalid mount: target is missing in ${JSON.stringify(text)}`);
+      if (target === '' && mount.env === '') throw invalidParameter('invalid mount target "/"');
       const shown = mount.type === 'bind' || (mount.type === 'cache' && mount.from !== '');
       const input = shown ? inputs.push(mount.from === '' ? this.#around.context : await this.#around.source(mount.from)) : undefined;
       operations.push({ ...mount, target: target === '' ? '' : posix.resolve('/', this.#config.WorkingDir, target), input });
@@ -242,6 +243,7 @@ export class StagePlanner {
     const inputs: Vertex[] = [];
     const sources: CopySource[] = [];
     const paths = instruction.sources.map((path) => this.#expand(path));
+    checkChecksum(instruction.checksum, paths);
     const from = instruction.from === '' ? this.#around.context : await this.#around.source(instruction.from);
     for (const path of paths) {
       if (isUrl(path)) {
@@ -279,6 +281,15 @@ function defaultTarget({ type, id, source, env }: RunMount, agents: number): str
 
 const isUrl = (text: string): boolean => /^https?:\/\//.test(text);
 
+/** Of what is not downloaded nothing is compared. Throws invalid-parameter in BuildKit's words. */
+function checkChecksum(checksum: string, paths: readonly string[]): void {
+  if (checksum === '') return;
+  if (!paths.every(isUrl)) throw invalidParameter('checksum requires HTTP(S) or Git sources');
+  if (paths.length > 1) throw invalidParameter("checksum can't be specified for multiple sources");
+  if (!checksum.startsWith('sha256:')) throw invalidParameter(/^[a-z0-9+._-]+:./.test(checksum) ? 'unsupported digest algorithm' : 'invalid checksum digest format');
+  if (!/^sha256:[0-9a-f]{64}$/.test(checksum)) throw invalidParameter('invalid checksum digest length');
+}
+
 function refused<Result>(action: () => Result): Result {
   try {
     return action();
@@ -288,7 +299,7 @@ function refused<Result>(action: () => Result): Result {
 }
 
 function modeOf(text: string): string {
-  if (text === '' || /^[0-7]{1,4}$/.test(text)) return text;
+  if (text === '' || parseFileMode(text) !== undefined) return text;
   throw invalidParameter(`invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`);
 }
 
@@ -300,7 +311,7 @@ function networkOf(instruction: string, build: string): string {
     case 'host':
       if (build === 'host') return 'host';
       throw invalidParameter('the --network=host option is not allowed: start the build with the network mode host');
-    default: throw invalidParameter(`unsupported network mode ${JSON.stringify(instruction)}`);
+    default: throw new TypeError(`a network mode that was not parsed: ${instruction}`);
   }
 }
 

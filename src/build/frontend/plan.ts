@@ -27,6 +27,7 @@ export class Planner {
   readonly #input: PlanInput;
   readonly #context: Vertex = vertex({ kind: 'context', name: '' });
   readonly #planned = new Map<number, PlannedStage>();
+  readonly #scopes = new Map<number, ArgScope>();
 
   constructor(input: PlanInput) {
     this.#input = input;
@@ -54,7 +55,9 @@ export class Planner {
       return { ...known, base: { kind: 'scratch' }, triggers: [], steps: [], tree: scratch, config: runConfigOf(), failure: { text: from.original, line: from.line, endLine: from.endLine, error, at: 'from' } };
     }
     const { tree, config, onBuild } = beginning(base);
-    const planner = this.#stagePlanner(index, args.scope(), { tree, config, isScratch: base.kind === 'scratch' }, progress);
+    const scope = args.scope(base.kind === 'stage' ? this.#scopes.get(base.stage.index) : undefined);
+    this.#scopes.set(index, scope);
+    const planner = this.#stagePlanner(index, scope, { tree, config, isScratch: base.kind === 'scratch' }, progress);
     const labels = last ? labelInstructions(options.labels) : [];
     const triggers: Step[] = [];
     const steps: Step[] = [];

@@ -1,8 +1,8 @@
-/** Arguments that say what is built for and on (Dockerfile reference, "Automatic platform ARGs"). */
+/** Arguments that say what is built, for what and on what (Dockerfile reference, "Automatic platform ARGs"). */
 import { formatPlatform, type Platform } from '../../images/platform.ts';
 
-export function platformArgs(build: Platform, target: Platform): Record<string, string> {
-  return { ...named('BUILD', build), ...named('TARGET', target) };
+export function platformArgs(build: Platform, target: Platform, stage: string): Record<string, string> {
+  return { ...named('BUILD', build), ...named('TARGET', target), TARGETSTAGE: stage || 'default' };
 }
 
 const named = (prefix: string, platform: Platform): Record<string, string> => ({

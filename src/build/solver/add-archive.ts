@@ -9,6 +9,7 @@ import { parseHeader } from '../../storage/tar/header.ts';
 import { TarReader } from '../../storage/tar/reader.ts';
 import { encodeHeader, padding } from '../../storage/tar/writer.ts';
 import { type Destination, resolveDestination } from './destination.ts';
+import type { Owner } from './owner.ts';
 
 /** Whether a file is a tar, compressed or not: whether its first header is one. */
 export async function isArchive(found: Found): Promise<boolean> {
@@ -29,8 +30,10 @@ async function* contentOf({ place }: Found): AsyncGenerator<Uint8Array> {
   for await (const chunk of stream) yield chunk as Uint8Array;
 }
 
-/** The archive's entries below `target`: pieces of another archive. Names that climb out of it are refused. */
-export async function* archiveEntries(found: Found, target: Destination, base: readonly string[]): AsyncGenerator<Uint8Array> {
+/** The archive's entries below `target`, with their own owners unless one is given: pieces of another archive. Names that climb out of it are refused. */
+export async function* archiveEntries(
+  found: Found, target: Destination, base: readonly string[], owner: Owner | undefined,
+): AsyncGenerator<Uint8Array> {
   const reader = new TarReader();
   const names = new EntryNames(target, base);
   for await (const chunk of decompress(contentOf(found))) {
@@ -38,7 +41,7 @@ export async function* archiveEntries(found: Found, target: Destination, base: r
     for (let event = reader.next(); event; event = reader.next()) {
       if (event.type === 'data') yield event.chunk;
       else if (event.type === 'end') yield padding(event.entry.size);
-      else yield* header(event.entry, names);
+      else yield* header({ ...event.entry, ...owner }, names);
     }
   }
   reader.finish();

@@ -5,11 +5,12 @@
 import { closeSync } from 'node:fs';
 import { posix } from 'node:path';
 import { invalidParameter } from '../../errors.ts';
-import { type FileStat, statAt } from '../../linux/ffi/stat.ts';
+import { type FileStat, fileType, statAt } from '../../linux/ffi/stat.ts';
 import { type Found, openPlace } from '../../storage/lookup.ts';
 import { packFound, packFoundContents, type PackOptions, type Walk, walkOf } from '../../storage/pack.ts';
 import { fromByteString, toByteString } from '../../storage/tar/entry.ts';
 import { encodeHeader } from '../../storage/tar/writer.ts';
+import { parseFileMode } from '../file-mode.ts';
 import { IgnorePatterns } from '../ignore-patterns.ts';
 import type { CopyOperation } from '../graph/vertex.ts';
 import { archiveEntries, isArchive } from './add-archive.ts';
@@ -44,7 +45,7 @@ function packOptions({ chown, chmod, keepOwner }: CopyOperation, owner: Owner): 
   return {
     whiteouts: 'hidden',
     ...(keepOwner && chown === '' ? {} : { owner: () => owner }),
-    ...(chmod === '' ? {} : { mode: (_stat: FileStat) => Number.parseInt(chmod, 8) }),
+    ...(chmod === '' ? {} : { mode: ({ mode, type }: FileStat) => parseFileMode(chmod)!(mode, type === fileType.directory) }),
   };
 }
 
@@ -60,11 +61,10 @@ async function* copySource({ operation, base }: CopyInput, source: CopiedSource,
     yield* packFoundContents(found, prefix, excluding(walk, operation.excludes, prefix));
     return;
   }
-  if (operation.excludes.length > 0 && new IgnorePatterns(operation.excludes).matches(posix.basename(path))) return;
   if (operation.unpack && source.unpackable && await isArchive(found)) {
     const target = resolveDestination(base, toByteString(destination));
     yield* made.directory(target, 'unpack');
-    yield* archiveEntries(found, target, base);
+    yield* archiveEntries(found, target, base, operation.chown === '' ? undefined : made.owner);
     return;
   }
   const target = fileTarget(base, destination, posix.basename(path), kept !== '');
@@ -102,12 +102,12 @@ export function excluder(excludes: readonly string[]): (path: string) => boolean
 /** The directories that lead to what is copied: each is in the archive once. */
 class MadeDirectories {
   readonly #input: CopyInput;
-  readonly #owner: Owner;
+  readonly owner: Owner;
   readonly #done = new Set<string>();
 
   constructor(input: CopyInput, owner: Owner) {
     this.#input = input;
-    this.#owner = owner;
+    this.owner = owner;
   }
 
   /** Those above a file; new ones belong to whom the file will. */
@@ -119,22 +119,25 @@ class MadeDirectories {
   /** A directory with those above it; only itself belongs to whom its files will. */
   *directory({ path, found }: Destination, what: 'copy' | 'unpack'): Generator<Uint8Array> {
     const doing = what === 'copy' ? 'copy directory' : 'unpack archive';
-    yield* this.#make(path, found, path.length - 1, (component) => `failed to ${doing}: mkdir ${component}`);
+    yield* this.#make(path, found, path.length - 1, (component) => `failed to ${doing}: mkdir ${component}`, what === 'copy');
   }
 
-  *#make(path: readonly string[], found: readonly (Found | undefined)[], ownedFrom: number, refusal: (path: string) => string): Generator<Uint8Array> {
+  *#make(path: readonly string[], found: readonly (Found | undefined)[], ownedFrom: number, refusal: (path: string) => string, takesMode = true): Generator<Uint8Array> {
     for (const [index] of path.entries()) {
       const name = path.slice(0, index + 1).join('/');
       const there = found[index];
       if (there && !there.stat.isDirectory()) throw invalidParameter(`failed to copy files: ${refusal(fromByteString(`/${name}`))}: not a directory`, { object: fromByteString(`/${name}`) });
       if (this.#done.has(name)) continue;
       this.#done.add(name);
-      yield there ? existingDirectory(name, there) : this.#newDirectory(name, index >= ownedFrom ? this.#owner : rootOwner);
+      yield there ? existingDirectory(name, there) : this.#newDirectory(name, index >= ownedFrom, takesMode);
     }
   }
 
-  #newDirectory(name: string, owner: Owner): Uint8Array {
-    return encodeHeader({ name: `${name}/`, type: 'directory', mode: 0o755, ...owner, mtime: { seconds: this.#input.now, nanoseconds: 0 } });
+  #newDirectory(name: string, ofFiles: boolean, takesMode: boolean): Uint8Array {
+    const { chmod } = this.#input.operation;
+    // An octal --chmod is for what is made on the way, too; symbols are not, and no --chmod is for archives.
+    const mode = ofFiles && takesMode && /^[0-7]+$/.test(chmod) ? Number.parseInt(chmod, 8) : 0o755;
+    return encodeHeader({ name: `${name}/`, type: 'directory', mode, ...(ofFiles ? this.owner : rootOwner), mtime: { seconds: this.#input.now, nanoseconds: 0 } });
   }
 }
 

@@ -9,7 +9,7 @@ import { fromByteString, toByteString } from '../../storage/tar/entry.ts';
 
 export interface FoundSource {
   readonly found: Found;
-  /** As it was asked for or matched, from the tree's root; links in it are not followed. Text. */
+  /** As it was asked for or matched, from the tree's root; links in it are not followed. With `--parents` a `/./` may be in it. Text. */
   readonly path: string;
 }
 
@@ -37,13 +37,26 @@ export class SourceNotFound extends CaissonError {
 }
 
 /** Throws not-found and invalid-parameter in Docker's words, which begin with the instruction. */
-export function findSources(instruction: string, tree: SourceTree, requested: string): FoundSource[] {
+export function findSources(instruction: string, tree: SourceTree, requested: string, parents = false): FoundSource[] {
   const path = requested.replace(/^\//, '').replace(/^\.\//, '');
   const clean = posix.normalize(path === '' ? '.' : path).replace(/\/$/, '');
   if (clean === '..' || clean.startsWith('../'))
     throw invalidParameter(`${instruction} failed: forbidden path outside the build context: ${path} ()`, { object: requested });
-  if (!hasWildcards(clean)) return [{ found: lookUpSource(instruction, tree, path, clean), path: clean }];
-  return matching(tree, clean).map((match) => ({ found: lookUpSource(instruction, tree, match, match), path: match }));
+  const pivot = parents ? pivotDepth(path) : 0;
+  if (!hasWildcards(clean)) return [{ found: lookUpSource(instruction, tree, path, clean), path: withPivot(clean, pivot) }];
+  return matching(tree, clean, parents).map((match) => ({ found: lookUpSource(instruction, tree, match, match), path: withPivot(match, pivot) }));
+}
+
+/** Components before `/./`: `COPY --parents` keeps what comes after them. */
+function pivotDepth(path: string): number {
+  const at = path.indexOf('/./');
+  const before = at === -1 ? '' : posix.normalize(path.slice(0, at));
+  return before === '' || before === '.' ? 0 : before.split('/').length;
+}
+
+function withPivot(path: string, depth: number): string {
+  const components = path.split('/');
+  return depth === 0 || components.length <= depth ? path : [...components.slice(0, depth), '.', ...components.slice(depth)].join('/');
 }
 
 const hasWildcards = (path: string): boolean => /[*?[]/.test(path.replace(/\\[^]/g, ''));
@@ -54,20 +67,43 @@ function lookUpSource(instruction: string, tree: SourceTree, shown: string, path
   throw new SourceNotFound(instruction, tree, shown);
 }
 
-/** Component by component: a wildcard matches none of the slashes. Directories behind links are not looked into, as filepath.Walk does. */
-function matching({ layers }: SourceTree, pattern: string): string[] {
+interface Match {
+  readonly found: Found;
+  readonly path: string;
+}
+
+const inside = ({ found, path }: Match, name: string): Match => ({
+  found: child(found, name)!, path: path === '' ? fromByteString(name) : `${path}/${fromByteString(name)}`,
+});
+
+/** A directory and all those below it. */
+const withSubdirectories = (match: Match): Match[] => [
+  match, ...childNames(match.found).sort().map((name) => inside(match, name)).filter(({ found }) => found.stat.isDirectory()).flatMap(withSubdirectories),
+];
+
+/**
+ * Component by component: a wildcard matches none of the slashes. Directories behind links are not looked into, as filepath.Walk does.
+ * `deep`: two stars stand for any number of directories.
+ */
+function matching({ layers }: SourceTree, pattern: string, deep: boolean): string[] {
   const root = rootOf(layers.map(toByteString));
-  let level: { found: Found; path: string }[] = root ? [{ found: root, path: '' }] : [];
-  for (const component of componentsOf(pattern)) {
+  let level: Match[] = root ? [{ found: root, path: '' }] : [];
+  const components = componentsOf(pattern);
+  for (const [index, component] of components.entries()) {
+    const directories = level.filter(({ found }) => found.stat.isDirectory());
+    // At the end it matches names.
+    if (deep && component === '**' && index < components.length - 1) {
+      level = unique(directories.flatMap(withSubdirectories));
+      continue;
+    }
     const tokens = parsePattern(component);
-    level = level.flatMap(({ found, path }) => {
-      if (!found.stat.isDirectory()) return [];
-      const names = childNames(found).sort().filter((name) => matchesWhole(tokens, fromByteString(name)));
-      return names.map((name) => ({ found: child(found, name)!, path: path === '' ? fromByteString(name) : `${path}/${fromByteString(name)}` }));
-    });
+    level = directories.flatMap((match) =>
+      childNames(match.found).sort().filter((name) => matchesWhole(tokens, fromByteString(name))).map((name) => inside(match, name)));
   }
   return level.map(({ path }) => path);
 }
+
+const unique = (matches: readonly Match[]): Match[] => [...new Map(matches.map((match) => [match.path, match])).values()];
 
 /** Slashes in a class separate nothing. */
 const componentsOf = (pattern: string): string[] => pattern.match(/(?:\\[^]|\[(?:\\[^]|[^\]])+\]|[^/])+/g) ?? [];

@@ -1,7 +1,7 @@
 /** Places on the host for the mounts of a `RUN`. */
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
-import { notFound, notImplemented } from '../../errors.ts';
+import { chmodSync, chownSync, closeSync, constants, existsSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import { invalidParameter, notFound, notImplemented } from '../../errors.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { type Found, lookUp } from '../../storage/lookup.ts';
 import { archive, packFound, walkOf } from '../../storage/pack.ts';
@@ -62,25 +62,42 @@ export class MountPreparer {
   async #source(session: Session, mount: MountOperation, inputs: readonly Result[], releases: (() => void)[]): Promise<PreparedMount['source']> {
     switch (mount.type) {
       case 'tmpfs': return { kind: 'tmpfs', size: mount.size };
-      case 'cache': return { kind: 'path', path: await this.#cache(mount, releases) };
+      case 'cache': return { kind: 'path', path: await this.#cache(session, mount, mount.input === undefined ? undefined : inputs[mount.input], releases) };
       default: return { kind: 'path', path: await this.#bind(session, mount, inputs[mount.input!]!) };
     }
   }
 
-  async #cache(mount: MountOperation, releases: (() => void)[]): Promise<string> {
+  /** `seed`: what a new cache begins with. */
+  async #cache(session: Session, mount: MountOperation, seed: Result | undefined, releases: (() => void)[]): Promise<string> {
     // A link that a command has left in a cache must lead nowhere on the host.
-    if (mount.source !== '' && mount.source !== '/') throw notImplemented('a cache mount of a directory inside the cache (source=) is not supported');
-    if (mount.input !== undefined) throw notImplemented('a cache mount that begins with files of a stage or image (from=) is not supported');
-    const id = mount.id || mount.target;
+    if (seed === undefined && mount.source !== '' && mount.source !== '/')
+      throw notImplemented('a cache mount of a directory inside the cache (source= without from=) is not supported');
+    const id = cacheId(mount, seed);
     if (mount.sharing === 'locked') releases.push(await this.#lock(id));
     const name = mount.sharing === 'private' ? this.#privateName(id, releases) : id;
     const path = `${this.#root}/${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
+    if (seed !== undefined) {
+      await this.#seed(session, mount, seed, path);
+      return path;
+    }
     const isNew = mkdirSync(path, { recursive: true, mode: 0o755 }) !== undefined;
     if (isNew) {
       chownSync(path, mount.uid ?? 0, mount.gid ?? 0);
       chmodSync(path, mount.mode ?? 0o755);
     }
     return path;
+  }
+
+  /** Whoever is first makes the cache: it appears whole. */
+  async #seed(session: Session, mount: MountOperation, seed: Result, path: string): Promise<void> {
+    if (existsSync(path)) return;
+    const found = this.#find(mount, seed);
+    if (!found.stat.isDirectory()) throw invalidParameter(`invalid mount: ${mount.source}: a cache begins with a directory`, { object: mount.source });
+    try {
+      renameSync(await this.#copied(session, found), path);
+    } catch (error) {
+      if (!['EEXIST', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
   }
 
   async #lock(id: string): Promise<() => void> {
@@ -101,15 +118,20 @@ export class MountPreparer {
   }
 
   async #bind(session: Session, mount: MountOperation, shown: Result): Promise<string> {
-    if (!mount.readOnly) throw notImplemented('a bind mount that can be written to (rw) is not supported: copy the files, or use a cache mount');
-    const layers = directoriesOf(this.#storage, shown);
-    const found = layers.length === 0 ? undefined : lookUp(layers, toByteString(mount.source || '/'));
-    if (found === undefined) throw notFound(`invalid mount: ${mount.source || '/'}: no such file or directory`, { object: mount.source });
-    return isInOneLayer(found) ? found.place.layer + found.place.path : this.#merged(session, found);
+    const found = this.#find(mount, shown);
+    // What a command writes into it is nobody else's, and is gone when the build ends.
+    return mount.readOnly && isInOneLayer(found) ? found.place.layer + found.place.path : this.#copied(session, found);
   }
 
-  /** A directory of several layers is put together; the next build does it again. */
-  async #merged(session: Session, found: Found): Promise<string> {
+  #find({ source }: MountOperation, shown: Result): Found {
+    const layers = directoriesOf(this.#storage, shown);
+    const found = layers.length === 0 ? undefined : lookUp(layers, toByteString(source || '/'));
+    if (found === undefined) throw notFound(`invalid mount: ${source || '/'}: no such file or directory`, { object: source });
+    return found;
+  }
+
+  /** A copy that lives as long as the build; of a directory in several layers put together. */
+  async #copied(session: Session, found: Found): Promise<string> {
     const directory = session.makeDirectory();
     const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
@@ -120,5 +142,9 @@ export class MountPreparer {
     return `${directory}/merged`;
   }
 }
+
+/** A cache that begins with something is another one than that which does not. */
+const cacheId = ({ id, target, source }: MountOperation, seed: Result | undefined): string =>
+  [id || target, ...(seed?.kind === 'layers' ? [seed.topLayer, source] : [])].join('\0');
 
 const isInOneLayer = ({ stat, stack }: Found): boolean => !stat.isDirectory() || stack.length === 1;

@@ -12,7 +12,7 @@ export const rootOwner: Owner = { uid: 0, gid: 0 };
 /** Without a group the user's name, or number, is the group's, too. Throws in Docker's words. */
 export function ownerNamed(chown: string, layers: readonly string[]): Owner {
   const [user = '', group = user, ...rest] = chown.split(':');
-  if (rest.length > 0 || user === '' || group === '') throw invalidParameter(`invalid chown string format: ${chown}`, { object: chown });
+  if (rest.length > 0 || user === '' || group === '') throw invalidParameter(`unable to convert uid/gid chown string to host mapping: invalid chown string format: ${chown}`, { object: chown });
   return { uid: idOf('user', 'uid', user, layers, '/etc/passwd'), gid: idOf('group', 'gid', group, layers, '/etc/group') };
 }
 

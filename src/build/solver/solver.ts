@@ -267,7 +267,7 @@ export class Solver {
       const result = inputs[input]!;
       const tree = { layers: directoriesOf(storage, result), isContext: vertex.inputs[input]!.operation.kind === 'context', digest: vertex.inputs[input]!.digest };
       const isDownload = path === '';
-      for (const source of isDownload ? downloaded(operation, tree) : findSources(operation.instruction, tree, path)) {
+      for (const source of isDownload ? downloaded(operation, tree) : findSources(operation.instruction, tree, path, operation.parents)) {
         const skip = operation.excludes.length === 0 ? undefined : excluder(operation.excludes);
         const known = knownDigests(session, result);
         const digest = await contentDigest(source.found, { owners: operation.keepOwner, skip, known });
