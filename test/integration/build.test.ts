@@ -119,7 +119,7 @@ it('copies files, directories, links and what wildcards mean', async () => {
 
 it('adds archives unpacked, through the links that are there', async () => {
   const archive = tar([file('lib/q', 'Q', 0o640), link('lib/l', 'q'), directory('own', 0o750), file('own/o', 'O')]);
-  const answer = await make('FROM busybox\nRUN mkdir -p /u/usr/lib && ln -s usr/lib /u/lib && ln -s usr /u/own\nADD a.tar /u\nADD --chown=5:6 a.tar /v\nCOPY a.tar /plain\nADD one /w/\n'
+  const answer = await make('FROM busybox\nRUN mkdir -p /u/usr/lib && ln -s usr/lib /u/lib && ln -s usr /u/own\nADD a.tar /u\nADD a.tar /v\nCOPY a.tar /plain\nADD one /w/\n'
     + 'RUN stat -c "%n %a %u:%g %F" /u/lib /u/usr/lib/* /u/own /u/own/o /v/lib/q /plain /w/one; cat /u/usr/lib/l', [...context, file('a.tar', archive)]);
   expect(output(answer)).toBe([
     '/u/lib 777 0:0 symbolic link', '/u/usr/lib/l 777 0:0 symbolic link', '/u/usr/lib/q 640 0:0 regular file', '/u/own 750 0:0 directory', '/u/own/o 644 0:0 regular file',
