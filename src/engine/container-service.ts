@@ -22,7 +22,7 @@ import { restartContainer } from './restart.ts';
 import { startByRequest } from './start.ts';
 import { explainPorts } from './networks/explain.ts';
 import { connectContainer, disconnectContainer } from './networks/connect.ts';
-import { publishNames } from './networks/endpoints.ts';
+import { noteNetworks, publishNames } from './networks/endpoints.ts';
 import { leadQueries } from './networks/name-service.ts';
 import { containerStats } from './stats.ts';
 import { killContainer, notRunning, pauseContainer, stopContainer, unpauseContainer } from './stop.ts';
@@ -157,6 +157,7 @@ function renameContainer(context: EngineContext, container: Container, name: str
   const bare = checkName(name);
   if (bare === oldName) throw invalidParameter('Renaming a container with the same name as its current name');
   context.registry.rename(container, bare);
+  noteNetworks(context, container);
   publishNames(context, container, container.record.endpoints);
   leadQueries(context);
   context.events.publish('container', 'rename', container.id, container.eventAttributes({ oldName: `/${oldName}` }));

@@ -50,7 +50,7 @@ export async function createOn(
   const config = mergeConfig(context, requestedConfig, hostConfig, root.config);
   const argv = argvOf(config);
   const networks = requestedNetworks(request, config, hostConfig);
-  checkEndpoints(context.networks, networks);
+  checkEndpoints(context.networks, networks, request);
   const links = resolveLinks(context, hostConfig);
   const isNamed = name !== undefined && name !== '';
   const containerName = isNamed ? checkName(name) : generateName((taken) => context.registry.isNameTaken(taken));

@@ -171,6 +171,9 @@ export interface EndpointSettings {
   MacAddress?: string;
   DriverOpts?: Maybe<Record<string, string>>;
   GwPriority?: number;
+  /** Of the network that the container was on last, and its names there. */
+  NetworkID?: string;
+  DNSNames?: readonly string[];
 }
 
 /** The body of `POST /containers/{id}/exec`. */

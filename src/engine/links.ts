@@ -63,6 +63,7 @@ const targetName = ({ registry }: EngineContext, { containerId, name }: Containe
 
 /** What is linked must run, on the default network, before a container starts. Throws system. */
 export function checkLinks(context: EngineContext, { record }: Container): void {
+  if (parseMode(record.hostConfig.NetworkMode).kind === 'none') return; // nothing is looked up there
   for (const link of record.links ?? []) {
     const target = context.registry.find(link.containerId);
     if (target === undefined || !isAlive(target.state)) {

@@ -137,6 +137,8 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
   shim.onOutOfMemory(() => recordOutOfMemory(context, container));
   container.exitHandled = shim.exited.then(async (exit) => {
     await outputsEnded(container);
+    // Docker's order; the interfaces go with the release, which follows.
+    for (const network of joinedNetworks(context, container)) publishNetworkEvent(context, 'disconnect', container, network);
     handleExit(context, container, exit);
   });
   container.released = shim.released.then(async (how) => {
@@ -145,7 +147,6 @@ export function supervise(context: EngineContext, container: Container, shim: Sh
     context.volumeMounts.release(container.id);
     if (container.shim !== shim) return;
     container.shim = undefined;
-    for (const network of joinedNetworks(context, container)) publishNetworkEvent(context, 'disconnect', container, network);
     publishUnmounted(context, container);
     detachEndpoints(context, container);
   });

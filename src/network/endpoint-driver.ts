@@ -14,6 +14,8 @@ export interface EndpointPlace {
   readonly publishes: boolean;
   /** Bytes per second that its interfaces pass each way; 0: as many as they can. */
   readonly rate: number;
+  /** More addresses of its interface, which nobody manages. */
+  readonly linkLocal: readonly string[];
   /** What was asked for of its interface in the container. */
   readonly sysctls: readonly InterfaceSysctl[];
   /** The kernel has IPv6 at all. */

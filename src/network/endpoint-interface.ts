@@ -9,13 +9,14 @@ import type { Endpoint, EndpointAddress } from './network.ts';
 import { shapeFor } from './network-rate.ts';
 
 /** `more`: messages for when the interface is up, before the default routes. */
-export function configureInterface(endpoint: Endpoint, { ipv6, isDefault, rate, sysctls }: EndpointPlace, more: readonly NetlinkMessage[] = []): Operation[] {
+export function configureInterface(endpoint: Endpoint, { ipv6, isDefault, linkLocal, rate, sysctls }: EndpointPlace, more: readonly NetlinkMessage[] = []): Operation[] {
   const { interfaceName } = endpoint;
   return [
     ...(ipv6 && endpoint.ipv6 === null ? [withoutIPv6(interfaceName)] : []),
     ...sysctls.map(({ path, value }) => setting('as was asked for', path, value)),
     netlinkOperation('its address, and the way out', [
       ...[endpoint.ipv4, endpoint.ipv6].flatMap((each) => (each === null ? [] : [addAddress(interfaceName, prefixOf(each))])),
+      ...linkLocal.map((address) => addAddress(interfaceName, prefixOf({ address, prefixLength: address.includes(':') ? 64 : 16 }))),
       setLink(interfaceName, { up: true }),
       ...more,
       ...(isDefault.ipv4 ? defaultRoute(endpoint, 'ipv4') : []),
@@ -40,7 +41,7 @@ export function defaultRoute(endpoint: Endpoint, family: 'ipv4' | 'ipv6'): Netli
   return gateway === '' ? [] : [addRoute({ family: family === 'ipv4' ? 4 : 6, link: endpoint.interfaceName, gateway: addressBytes(gateway) })];
 }
 
-const prefixOf = ({ address, prefixLength }: EndpointAddress) => ({ address: addressBytes(address), length: prefixLength });
+const prefixOf = ({ address, prefixLength }: Pick<EndpointAddress, 'address' | 'prefixLength'>) => ({ address: addressBytes(address), length: prefixLength });
 
 export function netlinkOperation(reason: string, messages: readonly NetlinkMessage[]): Extract<Operation, { name: 'netlink' }> {
   return { name: 'netlink', reason, family: netlinkFamily.route, ...encodeLate(messages), optional: 0 };

@@ -2,6 +2,7 @@
 import { invalidParameter } from '../errors.ts';
 import { contains, firstOf, formatAddress, formatPrefix, type IpPrefix, masked, overlap, parseAddress, parsePrefix } from './addresses/ip.ts';
 import type { IpamConfig, NetworkRecord } from './network.ts';
+import { isPredefined } from './predefined.ts';
 
 /** Throws invalid-parameter with all that is wrong. Subnets of a family that the network does not have are not looked at. */
 export function validateIpam(config: readonly IpamConfig[], enableIPv6: boolean): void {
@@ -49,25 +50,33 @@ function addressFaults(what: string, text: string, subnet: IpPrefix): string[] {
   return contains(subnet, address) ? [] : [`invalid ${what}: parent subnet ${formatPrefix(subnet)} doesn't contain this address`];
 }
 
+/** Addresses that a container asks for on a network, as texts; an empty one is none. */
+export interface RequestedAddresses {
+  readonly ipv4: string;
+  readonly ipv6: string;
+  readonly linkLocal: readonly string[];
+}
+
 /**
- * What is wrong with addresses that a container asks for on a network; empty: nothing. The caller joins them with what else
+ * What is wrong with addresses that a container asks for on a network, or on one that is not there yet; empty: nothing. The caller joins them with what else
  * is wrong (`joined`), as Docker does.
  */
-export function requestedAddressFaults(network: NetworkRecord, addresses: readonly string[]): string[] {
-  const asked = addresses.filter((address) => address !== '');
-  if (asked.length === 0) return [];
-  const faults = network.name === 'bridge' ? ['user specified IP address is supported on user defined networks only'] : [];
-  return [...faults, ...asked.flatMap((text) => requestedAddressFault(network, text))];
+export function requestedAddressFaults(network: NetworkRecord | undefined, { ipv4, ipv6, linkLocal }: RequestedAddresses): string[] {
+  const asked = ([[4, ipv4], [6, ipv6]] as const).filter(([, text]) => text !== '');
+  return [
+    ...(asked.length > 0 && network !== undefined && isPredefined(network.name) ? ['user specified IP address is supported on user defined networks only'] : []),
+    ...asked.filter(([family, text]) => parseAddress(text)?.family !== family).map(([family, text]) => `invalid IPv${family} address: ${text}`),
+    ...linkLocal.filter((text) => parseAddress(text) === undefined).map((text) => `invalid link-local IP address: ${text}`),
+    ...(network === undefined ? [] : asked.flatMap(([family, text]) => outsideFault(network, family, text))),
+  ];
 }
 
 /** Subnets of a family that the network does not use count as well: Docker takes an address of one, and leaves it out. */
-function requestedAddressFault({ pools, ipam }: NetworkRecord, text: string): string[] {
-  const address = parseAddress(text);
-  if (address === undefined) return [`invalid IP address: ${text}`];
+function outsideFault({ pools, ipam }: NetworkRecord, family: 4 | 6, text: string): string[] {
   const automatic = new Set(pools.filter((pool) => pool.automatic).map(({ subnet }) => subnet));
-  const subnets = ipam.config.flatMap(({ subnet }) => (automatic.has(subnet) ? [] : parsePrefix(subnet) ?? []));
-  if (!subnets.some((subnet) => subnet.address.family === address.family)) {
-    return ['user specified IP address is supported only when connecting to networks with user configured subnets'];
-  }
-  return subnets.some((subnet) => contains(subnet, address)) ? [] : [`no configured subnet or ip-range contain the IP address ${formatAddress(address)}`];
+  const subnets = ipam.config.flatMap(({ subnet }) => (automatic.has(subnet) ? [] : parsePrefix(subnet) ?? [])).filter(({ address }) => address.family === family);
+  if (subnets.length === 0) return ['user specified IP address is supported only when connecting to networks with user configured subnets'];
+  const address = parseAddress(text);
+  const isInside = address !== undefined && subnets.some((subnet) => contains(subnet, address));
+  return isInside ? [] : [`no configured subnet or ip-range contain the IP address ${address === undefined ? text : formatAddress(address)}`];
 }

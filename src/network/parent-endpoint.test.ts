@@ -13,7 +13,7 @@ const endpoint = {
   id: 'e'.repeat(64), networkId: 'f'.repeat(64), containerId: 'c'.repeat(64), mac: '02:42:0a:5a:00:02', hostInterface: '', interfaceName: 'eth0',
   ipv4: { address: '10.90.0.2', prefixLength: 24, gateway: '' }, ipv6: null,
 };
-const place = { isDefault: { ipv4: false, ipv6: false }, publishes: false, rate: 0, sysctls: [], ipv6: true, namespacePid: 'child' } as const;
+const place = { isDefault: { ipv4: false, ipv6: false }, publishes: false, rate: 0, linkLocal: [], sysctls: [], ipv6: true, namespacePid: 'child' } as const;
 
 const messages = (operations: readonly Operation[]) => operations.flatMap((operation) => (operation.name === 'netlink' ? decodeNetlink(operation.messages) : []));
 

@@ -105,4 +105,39 @@ it('prunes the networks that no container uses', async () => {
   expect((await subject.output('network', 'ls', '--format', '{{.Name}}')).split('\n').toSorted()).toEqual(['bridge', 'host', 'none']);
 });
 
+it('what is asked of an endpoint is checked at create and at connect, by the family that it is for', async () => {
+  await subject.output('network', 'create', '--subnet', '10.44.0.0/24', 'checked');
+  const refused = async (...words: string[]) => (await subject.docker(...words)).stderr;
+  const run = (...words: string[]) => refused('run', '--rm', ...words, 'busybox', 'true');
+  const wrong = 'invalid endpoint settings:\n';
+  const [predefined, unconfigured] = ['user specified IP address is supported on user defined networks only', 'user specified IP address is supported only when connecting to networks with user configured subnets'];
+  expect(await run('--network', 'checked', '--ip', 'bad')).toContain(`invalid config for network checked: ${wrong}* invalid IPv4 address: bad\n* no configured subnet or ip-range contain the IP address bad`);
+  expect(await run('--network', 'checked', '--ip', 'fd00::1')).toContain(`${wrong}* invalid IPv4 address: fd00::1\n* no configured subnet or ip-range contain the IP address fd00::1`);
+  expect(await run('--network', 'checked', '--ip6', '10.44.0.9')).toContain(`${wrong}* invalid IPv6 address: 10.44.0.9\n* ${unconfigured}`);
+  expect(await run('--network', 'nowhere', '--ip', 'bad')).toContain(`invalid config for network nowhere: ${wrong}invalid IPv4 address: bad`);
+  expect(await run('--network', 'name=checked,link-local-ip=bad')).toContain(`${wrong}invalid link-local IP address: bad`);
+  for (const mode of ['host', 'none']) expect(await run('--network', `name=${mode},ip=1.2.3.4`)).toContain(`invalid config for network ${mode}: ${wrong}* ${predefined}\n* ${unconfigured}`);
+  await subject.output('run', '-d', '--name', 'checking', 'busybox', 'sleep', '1000');
+  expect(await refused('network', 'connect', '--ip', '172.17.0.9', 'bridge', 'checking')).toContain(`${wrong}* ${predefined}\n* ${unconfigured}`);
+  expect(await refused('network', 'connect', '--ip', '10.45.0.9', 'checked', 'checking')).toContain(`${wrong}no configured subnet or ip-range contain the IP address 10.45.0.9`);
+  await subject.output('rm', '-f', 'checking');
+  expect(await subject.output('run', '--rm', '--network', 'name=checked,link-local-ip=169.254.9.9', 'busybox', 'ip', '-4', '-o', 'addr', 'show', 'eth0')).toContain('inet 169.254.9.9/16 brd 169.254.255.255');
+  await subject.output('network', 'rm', 'checked');
+});
+
+it('what it was on last is shown when it has ended, and what it is to be on', async () => {
+  const shown = async (network: string) => JSON.parse(await subject.inspect('noted', `{{with index .NetworkSettings.Networks "${network}"}}[{{json .NetworkID}}, {{json .DNSNames}}]{{end}}`)) as [string, string[] | null];
+  const [first, second] = [await subject.output('network', 'create', 'noted-one'), await subject.output('network', 'create', 'noted-two')];
+  const id = (await subject.output('create', '--name', 'noted', '--network', 'noted-one', 'busybox', 'true')).slice(0, 12);
+  expect(await shown('noted-one')).toEqual(['', null]);
+  await subject.output('network', 'connect', '--alias', 'other', 'noted-two', 'noted');
+  expect(await shown('noted-two')).toEqual(['', ['noted', 'other', id]]);
+  await subject.output('start', '-a', 'noted');
+  expect([await shown('noted-one'), await shown('noted-two')]).toEqual([[first, ['noted', id]], [second, ['noted', 'other', id]]]);
+  await subject.output('network', 'rm', 'noted-one', 'noted-two');
+  expect(await shown('noted-two')).toEqual([second, ['noted', 'other', id]]);
+  expect((await subject.docker('start', 'noted')).stderr).toContain(`failed to set up container networking: network ${first} not found`);
+  await subject.output('rm', 'noted');
+});
+
 leavesNothingBehind(subject);

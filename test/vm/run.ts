@@ -18,7 +18,8 @@ import { QEMU, runMachine, talkToMachine, type Boot } from './machine.ts';
 const MINUTES = { chosen: 20, all: 90 };
 
 /** Whose subject is the kernel: cgroups, namespaces, mounts, what is left of them. The others ask the same of any kernel. */
-const ABOUT_KERNELS = ['cgroup-v2', 'resources', 'update', 'stats', 'exec', 'namespaces', 'userns', 'root', 'several-daemons', 'survive', 'quotas'];
+const ABOUT_KERNELS = [
+  'cgroup-v2', 'resources', 'update', 'stats', 'exec', 'namespaces', 'userns', 'root', 'several-daemons', 'survive', 'quotas'];
 
 const SUMMARY = /^(\d+) passed, (\d+) failed, \d+ skipped\r?$/gm;
 

@@ -13,26 +13,28 @@ import type { EndpointSettings } from '../docker-types.ts';
 import { currentRelease } from '../launch-request.ts';
 import { addToNetworkFiles, removeFromNetworkFiles } from '../network-files.ts';
 import { parseMode } from '../spec/modes.ts';
-import { endpointOperations, newEndpoint, publishNames, publishNetworkEvent } from './endpoints.ts';
+import { endpointOperations, newEndpoint, noteNetworks, publishNames, publishNetworkEvent } from './endpoints.ts';
 import { gatewayEndpoint, gatewayEndpoints } from './gateway.ts';
 import { inNetworkOf, knownService, leadQueries, nameService } from './name-service.ts';
 import { checkEndpoint } from './requested.ts';
 import { interfaceFailure } from './interface-failure.ts';
 import { movePorts, type PortChange, portFailure } from './ports.ts';
-import { settingsOf } from './names.ts';
+import { dnsNames, settingsOf } from './names.ts';
 
 /** Call inside `container.exclusively`. */
 export async function connectContainer(context: EngineContext, container: Container, network: NetworkRecord, settings: EndpointSettings): Promise<void> {
   const { record } = container;
   checkMode(container, network);
+  checkEndpoint(network, settings);
   if (settingsOf(record.networks, network) !== undefined) {
     throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`, { object: record.id });
   }
-  checkEndpoint(network, settings);
   const before = record.networks;
-  record.networks = { ...before, [network.name]: settings };
+  const { NetworkID: _stale, ...asked } = settings;
+  record.networks = { ...before, [network.name]: { ...asked, DNSNames: dnsNames(container, asked) } };
   try {
     if (isAlive(record.state)) await plugIn(context, container, network, settings);
+    noteNetworks(context, container);
   } catch (error) {
     record.networks = before;
     throw error;

@@ -13,7 +13,7 @@ import type { EndpointSettings } from '../docker-types.ts';
 import type { NamedEndpoint } from '../network-shape.ts';
 import { gatewayEndpoints } from './gateway.ts';
 import { nameService } from './name-service.ts';
-import { settingsOf } from './names.ts';
+import { dnsNames, settingsOf } from './names.ts';
 import { portRequests, reservePorts } from './ports.ts';
 
 /** Gives the container an endpoint on each of its networks. Throws in Docker's words, and then it has none. */
@@ -25,9 +25,11 @@ export function attachEndpoints(context: EngineContext, container: Container): v
     // Whoever asks for a name has it, whatever comes before.
     const spokenFor = Object.values(record.networks).map(({ DriverOpts }) => askedInterface(DriverOpts));
     for (const [name, settings] of Object.entries(record.networks)) {
-      attached.push(newEndpoint(context, container, context.networks.get(name), settings, { attached, spokenFor }));
+      const network = context.networks.find(name) ?? context.networks.get(settings.NetworkID ?? name);
+      attached.push(newEndpoint(context, container, network, settings, { attached, spokenFor }));
     }
     record.endpoints = attached;
+    noteNetworks(context, container);
     record.ports = reservePorts(context, container);
   } catch (error) {
     for (const endpoint of attached) context.networks.release(endpoint);
@@ -35,6 +37,16 @@ export function attachEndpoints(context: EngineContext, container: Container): v
     throw failedSetUp(error);
   }
   publishNames(context, container, attached);
+}
+
+/** What inspect shows of a network when the container has ended, and when the network has gone. */
+export function noteNetworks(context: EngineContext, container: Container): void {
+  const { record } = container;
+  record.networks = Object.fromEntries(Object.entries(record.networks).map(([name, settings]) => {
+    const network = context.networks.find(name);
+    const isOn = record.endpoints.some(({ networkId }) => networkId === network?.id);
+    return [name, network === undefined || !isOn ? settings : { ...settings, NetworkID: network.id, DNSNames: dnsNames(container, settings) }];
+  }));
 }
 
 /** Docker says that it was the network which failed, and keeps the class. */
@@ -148,8 +160,9 @@ export function endpointOperations(
   { networks, endpointDrivers, host }: EngineContext, { record }: Container, endpoint: Endpoint, place: Pick<EndpointPlace, 'isDefault' | 'namespacePid'>,
 ): NetworkOperations {
   const network = networks.get(endpoint.networkId);
-  const sysctls = interfaceSysctls(settingsOf(record.networks, network)?.DriverOpts, endpoint.interfaceName, endpoint.hostInterface);
+  const { DriverOpts, IPAMConfig } = settingsOf(record.networks, network) ?? {};
+  const sysctls = interfaceSysctls(DriverOpts, endpoint.interfaceName, endpoint.hostInterface);
   return endpointDrivers(network).operations(endpoint, network, {
-    ...place, publishes: portRequests(record).length > 0, rate: record.hostConfig.NetworkRate ?? 0, sysctls, ipv6: host.ipv6,
+    ...place, publishes: portRequests(record).length > 0, rate: record.hostConfig.NetworkRate ?? 0, linkLocal: IPAMConfig?.LinkLocalIPs ?? [], sysctls, ipv6: host.ipv6,
   });
 }

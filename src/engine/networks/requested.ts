@@ -8,7 +8,10 @@ import { parseMode } from '../spec/modes.ts';
 
 /** By network name or id, as given; the network mode's own first. Empty where there is no network namespace to connect. */
 export function requestedNetworks(request: CreateRequest, config: ContainerConfig, hostConfig: HostConfig): Record<string, EndpointSettings> {
-  const asked = Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {}).map(([name, settings]) => [name, settings ?? {}] as const);
+  const asked = Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {}).map(([name, settings]) => {
+    const { NetworkID: _stale, ...rest } = settings ?? {};
+    return [name, rest] as const;
+  });
   const mode = hostConfig.NetworkMode ?? 'bridge';
   if (config.NetworkDisabled === true) return {};
   if (!isConnected(mode)) {
@@ -22,19 +25,21 @@ export function requestedNetworks(request: CreateRequest, config: ContainerConfi
   return { [mode]: withMac, ...Object.fromEntries(others) };
 }
 
-/** What Docker 28 refuses of a network's settings at create, when the network is there by then. Throws invalid-parameter. */
-export function checkEndpoints(networks: NetworkRegistry, requested: Readonly<Record<string, EndpointSettings>>): void {
-  for (const [name, settings] of Object.entries(requested)) {
-    const network = networks.find(name);
-    if (network !== undefined) checkEndpoint(network, settings, `invalid config for network ${name}: `);
+/** What Docker 28 refuses of networks' settings at create; some of it only when the network is there by then. Throws invalid-parameter. */
+export function checkEndpoints(networks: NetworkRegistry, requested: Readonly<Record<string, EndpointSettings>>, { NetworkingConfig, HostConfig }: CreateRequest): void {
+  // Of the modes that have no interface of the container's own, what was asked of that is looked at all the same.
+  const mode = HostConfig?.NetworkMode ?? '';
+  const own = mode === 'host' || mode === 'none' ? { [mode]: NetworkingConfig?.EndpointsConfig?.[mode] ?? {} } : {};
+  for (const [name, settings] of Object.entries({ ...own, ...requested })) {
+    checkEndpoint(networks.find(name), settings, `invalid config for network ${name}: `);
   }
 }
 
-/** The same of one that is there. `before`: what the sentence begins with. */
-export function checkEndpoint(network: NetworkRecord, { IPAMConfig, Aliases, DriverOpts }: EndpointSettings, before = ''): void {
+/** The same of one; undefined where there is none by that name yet. `before`: what the sentence begins with. */
+export function checkEndpoint(network: NetworkRecord | undefined, { IPAMConfig, Aliases, DriverOpts }: EndpointSettings, before = ''): void {
   const problems = [
-    ...requestedAddressFaults(network, [IPAMConfig?.IPv4Address ?? '', IPAMConfig?.IPv6Address ?? '']),
-    ...((Aliases?.length ?? 0) > 0 && network.name === 'bridge' ? ['network-scoped aliases are only supported for user-defined networks'] : []),
+    ...requestedAddressFaults(network, { ipv4: IPAMConfig?.IPv4Address ?? '', ipv6: IPAMConfig?.IPv6Address ?? '', linkLocal: IPAMConfig?.LinkLocalIPs ?? [] }),
+    ...((Aliases?.length ?? 0) > 0 && network?.name === 'bridge' ? ['network-scoped aliases are only supported for user-defined networks'] : []),
     ...sysctlFaults(DriverOpts),
   ];
   if (problems.length > 0) throw invalidParameter(`${before}invalid endpoint settings:\n${joined(problems)}`);

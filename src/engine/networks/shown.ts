@@ -1,6 +1,6 @@
 /** `NetworkSettings` of inspect, in the field order and with the defaults of Docker 28. */
 import { createHash } from 'node:crypto';
-import type { Endpoint, NetworkRecord } from '../../network/network.ts';
+import type { Endpoint } from '../../network/network.ts';
 import type { Container } from '../container.ts';
 import { isAlive } from '../container-state.ts';
 import type { EngineContext } from '../context.ts';
@@ -55,14 +55,14 @@ export function shownEndpoints(context: EngineContext, container: Container): Re
   return Object.fromEntries(Object.entries(record.networks).map(([asked, settings]) => {
     const network = context.networks.find(asked);
     const endpoint = record.endpoints.find(({ networkId }) => networkId === network?.id);
-    const id = state.status === 'created' && endpoint === undefined ? '' : network?.id ?? '';
-    return [network?.name ?? asked, shown(settings, id, endpoint?.id ?? '', endpoint, namesOn(container, network, settings))];
+    // A container that was started by an earlier version has no notes.
+    const isNoted = settings.DNSNames !== undefined || state.status === 'created';
+    const id = settings.NetworkID ?? (isNoted ? '' : network?.id ?? '');
+    const names = settings.DNSNames ?? (isNoted ? null : dnsNames(container, settings));
+    // The default network has no name service of its own.
+    return [network?.name ?? asked, shown(settings, id, endpoint?.id ?? '', endpoint, network?.name === 'bridge' ? null : names)];
   }));
 }
-
-/** The default network has no name service of its own. */
-const namesOn = (container: Container, network: NetworkRecord | undefined, settings: EndpointSettings) =>
-  network === undefined || network.name === 'bridge' ? null : dnsNames(container, settings);
 
 function shown(settings: EndpointSettings, networkId: string, id: string, endpoint: Endpoint | undefined, names: readonly string[] | null): object {
   return {

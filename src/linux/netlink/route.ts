@@ -175,12 +175,14 @@ export function addAddress(link: LinkRef, { address, length }: Prefix): NetlinkM
   body.writeUInt8(length, 1);
   body.writeUInt32LE(indexOf(link), 4);
   const isV6 = address.length === 16;
+  // A link between two has none (RFC 3021).
+  const broadcast = !isV6 && length < 31 ? [{ type: rtnetlink.IFA_BROADCAST, value: broadcastOf({ address, length }) }] : [];
   return {
     type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_REPLACE, body, ...linkOf(link),
     attributes: [
       { type: rtnetlink.IFA_LOCAL, value: address },
       { type: rtnetlink.IFA_ADDRESS, value: address },
-      ...(isV6 ? [{ type: rtnetlink.IFA_FLAGS, value: rtnetlink.IFA_F_NODAD }] : [{ type: rtnetlink.IFA_BROADCAST, value: broadcastOf({ address, length }) }]),
+      ...(isV6 ? [{ type: rtnetlink.IFA_FLAGS, value: rtnetlink.IFA_F_NODAD }] : broadcast),
     ],
   };
 }
