@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { createApiServer } from './api/server.ts';
 import { readAsset } from './assets.ts';
 import { createBuildService } from './engine/build/build-service.ts';
+import { Collector } from './engine/collector.ts';
 import { ContainerRegistry } from './engine/container-registry.ts';
 import { createContainerService } from './engine/container-service.ts';
 import type { EngineContext } from './engine/context.ts';
@@ -58,6 +59,7 @@ import { directorySize } from './storage/tree-size.ts';
 import { BuildCacheStore } from './store/build-cache.ts';
 import { ContainerStore } from './store/containers.ts';
 import { type Database, openDatabase } from './store/database.ts';
+import { ImageUseStore } from './store/image-uses.ts';
 import { NetworkStore } from './store/networks.ts';
 import { VolumeStore } from './store/volumes.ts';
 import { version } from './version.ts';
@@ -95,6 +97,7 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   tellReady();
   idle.busy();
   logger.info('listening', { hosts: options.hosts.join(' '), dataRoot: settings.dataRoot });
+  context.collector?.begin(context);
   const end = ended();
   await warmUp(context).catch((error: unknown) => logger.warn('cannot warm up', { error }));
   await end;
@@ -123,6 +126,7 @@ function createSettings(options: DaemonOptions): EngineSettings {
     debug: options.debug,
     storageDriver: options.storageDriver,
     storageOptions: options.storageOptions,
+    collector: options.collector,
   };
 }
 
@@ -192,6 +196,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
   const volumes = new LocalVolumes(settings.dataRoot, new VolumeStore(database), quotas, (action, name) => events.publish('volume', action, name, { driver: 'local' }));
   // Nothing refers to what is swept, and the next start tries again.
   volumes.recover().catch(() => undefined);
+  const collector = settings.collector === null ? undefined : new Collector(settings.collector, new ImageUseStore(database));
   const cgroups = createCgroupDriver(settings.cgroupParent, {
     mountpointDirectory: join(settings.execRoot, 'cgroup-mountpoints'), parentRecord: join(settings.execRoot, 'cgroup-parents'),
   });
@@ -201,6 +206,7 @@ function createContext(settings: EngineSettings, database: Database, networks: N
     registry,
     storage,
     database,
+    collector,
     buildCache,
     events,
     disposal: new Disposal(logger),
@@ -211,7 +217,10 @@ function createContext(settings: EngineSettings, database: Database, networks: N
       storage,
       layersInUse,
       registries: settings.registries,
-      listener: (action, id, attributes) => events.publish('image', action, id, attributes),
+      listener: (action, id, attributes) => {
+        events.publish('image', action, id, attributes);
+        collector?.changed(action, id);
+      },
     }),
     volumes,
     volumeMounts: new VolumeMounts(unmountIfMounted),

@@ -6,6 +6,7 @@ import type { EndpointDrivers } from '../network/endpoint-drivers.ts';
 import type { NetworkRegistry } from '../network/network.ts';
 import type { PortAllocator } from '../network/ports.ts';
 import type { Database } from '../store/database.ts';
+import type { Collector } from './collector.ts';
 import type { RootDescription, StorageDriver } from '../storage/driver.ts';
 import type { BuildCacheStore } from '../store/build-cache.ts';
 import type { LocalVolumes } from '../volumes/local-volumes.ts';
@@ -31,6 +32,8 @@ export interface EngineContext {
   readonly images: ImageService;
   readonly storage: StorageDriver;
   readonly database: Database;
+  /** Only where the daemon was asked to collect what is not needed. */
+  readonly collector: Collector | undefined;
   /** What building has given. */
   readonly buildCache: BuildCacheStore;
   readonly volumes: LocalVolumes;

@@ -1,4 +1,6 @@
 /** What `caisson daemon` was asked for, as typed. */
+import type { CollectorSettings } from './collector.ts';
+
 export interface DaemonOptions {
   /** `unix://PATH`, at least one. */
   readonly hosts: readonly string[];
@@ -28,6 +30,8 @@ export interface DaemonOptions {
   readonly registryMirrors: readonly string[];
   /** Directory of certificates and hosts.toml files, by registry. */
   readonly registryCertificates: string;
+  /** When what nobody needs is collected; null: never. */
+  readonly collector: CollectorSettings | null;
   /** How containers' roots are made; empty: chosen by what is there. */
   readonly storageDriver: string;
   /** Of the storage driver, each `NAME=VALUE`. */

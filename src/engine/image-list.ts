@@ -51,6 +51,9 @@ function selection(context: EngineContext, filters: Filters): (image: Image) => 
 const least = (times: readonly bigint[]) =>
   times.reduce<bigint | undefined>((low, time) => (low === undefined || time < low ? time : low), undefined);
 
+/** The names of an image that a pattern of the filter `reference` is for. */
+export const namesMatching = ({ repoTags, repoDigests }: Image, patterns: readonly string[]): readonly string[] => matching([...repoTags, ...repoDigests], { reference: [...patterns] });
+
 /** The names that the filter `reference` lets through: a pattern is for the whole name, or for it without its tag. */
 function matching(names: readonly string[], filters: Filters): readonly string[] {
   const patterns = filters['reference'];

@@ -68,6 +68,7 @@ async function removeFiles(context: EngineContext, container: Container): Promis
   const { directory } = containerPaths(context.settings.dataRoot, container.id);
   await Promise.all([...rootsOf(container.record).map((root) => context.storage.removeRoot(root)), discardTree(directory)]);
   await freeLayers(context, container);
+  for (const { id } of [{ id: container.record.imageId }, ...imageRootsOf(container.record)]) if (id !== '') context.collector?.used(id);
 }
 
 /** An image that was removed by force has left its layers to the container. */

@@ -1,4 +1,5 @@
 /** What a daemon was started with, and what it found on its host. */
+import type { CollectorSettings } from './collector.ts';
 import type { RegistrySettings } from '../images/registry/endpoints.ts';
 import type { OciIdMapping } from '../runtime/oci.ts';
 
@@ -31,6 +32,8 @@ export interface EngineSettings {
   readonly hostGateways: readonly string[];
   readonly registries: RegistrySettings;
   readonly debug: boolean;
+  /** Null: nothing is collected. */
+  readonly collector: CollectorSettings | null;
   /** Empty: chosen by what is there. */
   readonly storageDriver: string;
   /** Of the storage driver, each `NAME=VALUE`. */

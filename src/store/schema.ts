@@ -80,4 +80,11 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX build_cache_description ON build_cache(description, created_at);
   `,
+  `
+  -- When containers last used images, or they came; only kept where images are collected. Milliseconds since 1970.
+  CREATE TABLE image_uses (
+    image TEXT PRIMARY KEY,
+    used_at INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

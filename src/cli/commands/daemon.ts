@@ -4,7 +4,9 @@ import type { Command } from '../command.ts';
 import { describeError } from '../context.ts';
 import { splitPair } from '../create/key-values.ts';
 import { type DaemonOptions, defaultDataRoot, defaultExecRoot, defaultHost, defaultRegistryCertificates } from '../../engine/daemon-options.ts';
+import type { CollectorSettings } from '../../engine/collector.ts';
 import { ExitError } from '../errors.ts';
+import { parseDuration } from '../format/quantity.ts';
 import { flag } from '../flags/spec.ts';
 import type { Flags } from '../flags/values.ts';
 
@@ -27,6 +29,10 @@ export const command: Command = {
     flag('host-gateway-ip', 'list', 'Address that host-gateway stands for in --add-host (default: that of the default network)', { value: 'ip' }),
     flag('s,storage-driver', 'string', "How containers' roots are made: overlay2, fuse-overlayfs, btrfs or vfs (default: the first that works, or what is there)"),
     flag('storage-opt', 'list', 'Options of the storage driver (overlay2.size=10G, btrfs.min_space=1G)', { value: 'option' }),
+    flag('gc-high', 'string', 'Percent of the disk from which on the build cache and unused images are collected (default: never)', { value: 'percent' }),
+    flag('gc-low', 'string', 'Percent down to which they are (default: ten less)', { value: 'percent' }),
+    flag('gc-min-age', 'string', 'How long images stay after their last use', { initial: '2m', value: 'duration' }),
+    flag('gc-keep', 'list', 'Images that stay: label=KEY[=VALUE] or reference=PATTERN', { value: 'filter' }),
     flag('userns-remap', 'string', 'Map users of containers to others on the host (USER[:GROUP], UID[:GID] or default)'),
     flag('insecure-registry', 'list', 'Registries that need no valid certificate, or no TLS (HOST[:PORT] or a block of addresses)', { value: 'registry' }),
     flag('registry-mirror', 'list', 'Mirrors of Docker Hub, asked before it', { value: 'url' }),
@@ -63,6 +69,7 @@ function daemonOptions(flags: Flags): DaemonOptions {
     dataRoot: flags.string('data-root'),
     execRoot: flags.string('exec-root'),
     debug: flags.bool('debug'),
+    collector: collectorSettings(flags),
     storageDriver: flags.string('storage-driver'),
     storageOptions: flags.list('storage-opt'),
     respectInputRules: flags.bool('respect-input-rules'),
@@ -79,6 +86,24 @@ function daemonOptions(flags: Flags): DaemonOptions {
     ...optional('cgroupParent', 'cgroup-parent'),
     ...optional('usernsRemap', 'userns-remap'),
   };
+}
+
+function collectorSettings(flags: Flags): CollectorSettings | null {
+  const keep = flags.list('gc-keep');
+  for (const rule of keep) if (!/^(?:label|reference)=./.test(rule)) throw new ExitError(125, `caisson: invalid --gc-keep ${JSON.stringify(rule)}: it is label=KEY[=VALUE] or reference=PATTERN`);
+  const minimumAge = parseDuration(flags.string('gc-min-age')) / 1e6;
+  const high = percent('gc-high', flags.string('gc-high'));
+  if (high === undefined) return null;
+  const low = percent('gc-low', flags.string('gc-low')) ?? Math.max(0, high - 10);
+  if (low >= high) throw new ExitError(125, `caisson: invalid --gc-low ${low}: it is less than --gc-high, ${high}`);
+  return { high, low, minimumAge, keep };
+}
+
+function percent(name: string, text: string): number | undefined {
+  if (text === '') return undefined;
+  const [, number] = /^(\d{1,2})%?$/.exec(text) ?? [];
+  if (number === undefined) throw new ExitError(125, `caisson: invalid --${name} ${JSON.stringify(text)}: it is a percentage below 100`);
+  return Number(number);
 }
 
 function ipAddress(text: string): string {
