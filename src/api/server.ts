@@ -32,7 +32,7 @@ const plainText = { 'Content-Type': 'text/plain; charset=utf-8' } as const;
 export interface ApiServerOptions {
   readonly engine: Engine;
   readonly logger: Logger;
-  /** Called with each request, before it is handled. */
+  /** Called with each request, before it is handled and when it has been: some take hours. */
   readonly onRequest?: () => void;
   /** Caisson's version, for the `Server` header. */
   readonly version: string;
@@ -68,9 +68,13 @@ export function createApiServer({ engine, logger, version, onRequest }: ApiServe
   ]);
   const listeners: Listener[] = [];
   const options = {
-    handler: (request: HttpRequest, response: HttpResponse) => {
+    handler: async (request: HttpRequest, response: HttpResponse) => {
       onRequest?.();
-      return handle(router, logger, request, response);
+      try {
+        await handle(router, logger, request, response);
+      } finally {
+        onRequest?.();
+      }
     },
     onHandlerFault: (error: unknown) => logger.error('unexpected failure while answering a request', { error }),
     commonHeaders:

@@ -252,4 +252,45 @@ it('serves BuildKit to SDKs by Docker’s own API', async () => {
   expect((await records('Bad')).at(-1)).toEqual({ errorDetail: { message }, error: message });
 });
 
+it('answers what is asked of a Dockerfile instead of a build', async () => {
+  const directory = context([
+    '# base is the base', 'ARG G=busybox', 'ARG unused', 'FROM $G AS base', '# X is the x', 'ARG X=1', 'RUN --mount=type=secret,id=sec --mount=type=ssh echo a',
+    '# two is the second', 'FROM base AS two', 'ARG Y', 'FROM scratch',
+  ].join('\n'));
+  const call = async (name: string, ...words: readonly string[]): Promise<string> =>
+    (await subject.output('buildx', 'build', '--progress=quiet', `--call=${name}`, ...words, directory)).split('\n').map((line) => line.trimEnd()).join('\n').trim();
+  expect(await call('outline', '--target', 'two', '--build-arg', 'Y=2')).toBe([
+    'TARGET:      two', 'DESCRIPTION: is the second', '', 'BUILD ARG   VALUE     DESCRIPTION', 'G           busybox', 'X           1         is the x', 'Y           2', '',
+    'SECRET   REQUIRED', 'sec', '', 'SSH       REQUIRED', 'default',
+  ].join('\n'));
+  expect(await call('targets')).toBe(['TARGET    DESCRIPTION', 'base', 'two       is the second', '(default)'].join('\n'));
+  const unknown = await subject.docker('buildx', 'build', '--call=nope', directory);
+  expect(unknown.stderr).toContain('unsupported request frontend.nope');
+});
+
+it('remembers builds, and what they told', async () => {
+  const directory = context('FROM busybox\nRUN echo remembered');
+  await build(directory, '--no-cache');
+  const listed = (await subject.output('buildx', 'history', 'ls', '--format', '{{json .}}')).split('\n').map((line) => JSON.parse(line) as { name: string; status: string; ref: string });
+  expect(listed[0]).toMatchObject({ name: path.basename(directory), status: 'Completed' });
+  const ref = (listed[0]?.ref ?? '').split('/').at(-1) as string;
+  expect((await subject.docker('buildx', 'history', 'logs', '--progress=plain', ref)).stderr).toMatch(/ remembered\n/);
+});
+
+// Docker's own daemon dies of it.
+itHere('forgets builds when it is told to', async () => {
+  await subject.output('buildx', 'history', 'rm', '--all');
+  expect(await subject.output('buildx', 'history', 'ls', '--format', '{{.Ref}}')).toBe('');
+});
+
+itHere('shows the cache, and prunes it', async () => {
+  await build(context('FROM busybox\nRUN echo cached > /cached\nCOPY f /f', { f: 'F'.repeat(1000) }));
+  expect(await subject.output('buildx', 'du', '--verbose')).toMatch(/Description: +RUN echo cached > \/cached\n/);
+  const kept = path.join(subject.engine.dataRoot, 'build/contexts');
+  expect(readdirSync(kept).length).toBeGreaterThan(0);
+  expect(await subject.output('buildx', 'prune', '-af')).toMatch(/Total:\s+[\d.]+[kM]B/);
+  expect(await subject.output('buildx', 'du')).toMatch(/Total:\s+0B/);
+  expect(readdirSync(kept)).toEqual([]);
+});
+
 leavesNothingBehind(subject, ...needs);

@@ -21,6 +21,7 @@ export async function* readMessages(stream: Http2Stream, failure: () => RpcError
 /** Undefined while the other side keeps up. */
 export function writeFrame(stream: Http2Stream, frame: Buffer): Promise<void> | undefined {
   return stream.write(frame)?.catch(() => {
-    throw connectionEnded();
+    // Who has said all takes no more: how the call has ended is in what was said.
+    if (!stream.hasEnded) throw connectionEnded();
   });
 }

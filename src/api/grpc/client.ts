@@ -1,6 +1,6 @@
 /** Calls made over a connection that the other side has opened (`POST /session`): the client that builds is the server of its files. */
 import type { Duplex } from 'node:stream';
-import type { CallMetadata, OutgoingCall, RpcPeer } from '../../build/buildkit/rpc.ts';
+import { type CallMetadata, type OutgoingCall, remoteError, type RpcPeer } from '../../build/buildkit/rpc.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import { errorCode } from '../http2/http2-error.ts';
 import { readMessages, writeFrame } from './call-stream.ts';
@@ -20,8 +20,11 @@ function outgoing(connection: Http2Connection, path: string, metadata: CallMetad
   let first: Awaited<typeof stream.headers> = [];
   stream.headers.then((headers) => (first = headers), () => undefined);
   return {
-    // A call that fails at once has its status in the only headers there are.
-    messages: readMessages(stream, () => failureOf(stream.trailers.length > 0 ? stream.trailers : first)),
+    messages: readMessages(stream, () => {
+      // A call that fails at once has its status in the only headers there are.
+      const failure = failureOf(stream.trailers.length > 0 ? stream.trailers : first);
+      return failure && remoteError(failure);
+    }),
     send: (message) => writeFrame(stream, frameMessage(message)),
     end: () => stream.end(),
     cancel: () => stream.reset(errorCode.cancel),

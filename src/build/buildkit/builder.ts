@@ -14,7 +14,7 @@ import { DockerfileBuild, type PlannedBuild } from './dockerfile-build.ts';
 import { exporterNamed } from './exporters/index.ts';
 import { dockerfileRequest } from './frontend-options.ts';
 import { describeImage, type StageImage, stageImage } from './image-config.ts';
-import { LocalContexts } from './local-contexts.ts';
+import type { LocalContexts } from './local-contexts.ts';
 import type { SolveRequest } from './proto/control.ts';
 import { receiveRemote } from './remote-context.ts';
 import { resultIn } from './result-definition.ts';
@@ -30,20 +30,29 @@ export interface BuilderParts {
   readonly host: Platform;
   /** For what lives as long as a build. */
   readonly temporaryRoot: string;
-  /** For the clients' directories, between builds. */
-  readonly contextRoot: string;
+  /** The clients' directories, between builds. */
+  readonly localContexts: LocalContexts;
   readonly resolveImage: (job: BuildJob, pull: boolean) => ResolveImage;
 }
 
 /** A Dockerfile that has been planned; it is solved when somebody needs what it gives. */
 export interface Frontend {
-  /** The image's configuration as far as it is known before its layers are. */
-  describe(): object;
+  readonly kind: 'build';
+  /** What the client is told at once: the image's configuration as far as it is known before its layers are. */
+  readonly metadata: ReadonlyMap<string, Uint8Array>;
   /** Rejects with what the client is to be told. */
   solve(): Promise<StageImage>;
   /** SOURCE_DATE_EPOCH among the build arguments. */
   readonly epoch: number | undefined;
 }
+
+/** What a client has asked for instead of a build. */
+interface Answer {
+  readonly kind: 'answer';
+  readonly metadata: ReadonlyMap<string, Uint8Array>;
+}
+
+export type Planned = Frontend | Answer;
 
 /** Definitions that a client gives a build, by their names. */
 type Inputs = SolveRequest['frontendInputs'];
@@ -56,13 +65,11 @@ export interface ExporterRequest {
 export class Builder {
   readonly sessions = new ClientSessions();
   readonly #parts: BuilderParts;
-  readonly #contexts: LocalContexts;
   readonly #jobs = new Map<string, BuildJob>();
   readonly #results = new Map<string, Frontend>();
 
   constructor(parts: BuilderParts) {
     this.#parts = parts;
-    this.#contexts = new LocalContexts(parts.contextRoot);
   }
 
   get host(): Platform {
@@ -72,7 +79,7 @@ export class Builder {
   /** Rejects with not-found when the client's session does not come; an empty one stands for a client that cannot be asked. */
   async begin(ref: string, session: string, signal: AbortSignal): Promise<BuildJob> {
     const client = session === '' ? noSession() : await this.sessions.get(session, signal);
-    const job = new BuildJob(ref, client, this.#contexts, this.#parts.temporaryRoot);
+    const job = new BuildJob(ref, client, this.#parts.localContexts, this.#parts.temporaryRoot);
     signal.addEventListener('abort', () => job.abort());
     this.#jobs.set(ref, job);
     job.atEnd(() => void this.#jobs.delete(ref));
@@ -85,17 +92,19 @@ export class Builder {
   }
 
   /** Plans a Dockerfile for a job. Rejects with RpcError. */
-  async plan(job: BuildJob, attributes: ReadonlyMap<string, string>, inputs: Inputs = new Map()): Promise<Frontend> {
+  async plan(job: BuildJob, attributes: ReadonlyMap<string, string>, inputs: Inputs = new Map()): Promise<Planned> {
     const { host, resolveImage } = this.#parts;
     try {
       const request = dockerfileRequest(attributes, host);
       await this.#useSessions(job, attributes);
       if (request.remoteContext !== '') await receiveRemote(job, request.remoteContext);
       const build = new DockerfileBuild({ host, resolveImage: resolveImage(job, request.pull), temporary: () => job.makeDirectory(), input: (name) => this.#input(inputs, name) }, job, request);
+      if (request.request !== '') return { kind: 'answer', metadata: await build.answer(request.request) };
       const planned = await build.plan();
       let solved: Promise<StageImage> | undefined;
       return {
-        describe: () => describeImage(planned.target, planned.platform),
+        kind: 'build',
+        metadata: new Map([['containerimage.config', Buffer.from(JSON.stringify(describeImage(planned.target, planned.platform)))]]),
         solve: () => (solved ??= this.#solve(job, build, planned, request.noCache === 'all')),
         epoch: parseEpoch(request.options.buildArgs['SOURCE_DATE_EPOCH']),
       };
@@ -152,7 +161,8 @@ export class Builder {
   }
 
   /** Rejects with RpcError; resolves to what the client is told. */
-  async export(job: BuildJob, frontend: Frontend, requests: readonly ExporterRequest[]): Promise<Record<string, string>> {
+  async export(job: BuildJob, frontend: Planned, requests: readonly ExporterRequest[]): Promise<Record<string, string>> {
+    if (frontend.kind === 'answer') return {};
     try {
       const exporters = requests.map(({ type, attrs }) => ({ exporter: exporterNamed(type), attrs }));
       const image = await frontend.solve();

@@ -2,7 +2,7 @@
  * Builds that go on, by the refs that clients give them. buildx drives a build itself: its `Solve` has no frontend and lasts until it has
  * returned, over the gateway, what it has made of its own requests.
  */
-import type { Builder, Frontend } from './builder.ts';
+import type { Builder, Frontend, Planned } from './builder.ts';
 import type { BuildJob } from './build-job.ts';
 import { History } from './history.ts';
 import type { SolveRequest } from './proto/control.ts';
@@ -37,14 +37,14 @@ export class Builds {
     this.#running.set(request.ref, running);
     job.signal.addEventListener('abort', () => running.returned.reject(new RpcError(rpcCode.cancelled, 'context canceled')));
     for (const wake of this.#waiting.get(request.ref) ?? []) wake();
-    const record = this.history.begin(request, job);
+    const record = request.internal ? undefined : this.history.begin(request, job);
     try {
       const frontend = await this.#frontend(running, request);
       const answers = frontend === undefined ? {} : await this.#builder.export(job, frontend, exportersOf(request));
-      record.end({ answers });
+      record?.end({ answers });
       return answers;
     } catch (error) {
-      record.end({ error: error as RpcError });
+      record?.end({ error: error as RpcError });
       throw error;
     } finally {
       this.#running.delete(request.ref);
@@ -52,24 +52,25 @@ export class Builds {
     }
   }
 
-  async #frontend(running: Running, { frontend, frontendAttrs, frontendInputs, definition }: SolveRequest): Promise<Frontend | undefined> {
+  async #frontend(running: Running, { frontend, frontendAttrs, frontendInputs, definition }: SolveRequest): Promise<Planned | undefined> {
     if (frontend === '' && (definition === undefined || definition.def.length === 0)) return running.returned.promise;
     return this.#plan(running, frontend, frontendAttrs, frontendInputs);
   }
 
-  #plan({ job }: Running, frontend: string, attributes: ReadonlyMap<string, string>, inputs: SolveRequest['frontendInputs']): Promise<Frontend> {
+  #plan({ job }: Running, frontend: string, attributes: ReadonlyMap<string, string>, inputs: SolveRequest['frontendInputs']): Promise<Planned> {
     if (frontend !== 'dockerfile.v0') {
       throw new RpcError(rpcCode.unimplemented, frontend === '' ? 'builds without a Dockerfile are not supported' : `frontend ${frontend} is not supported: Caisson builds Dockerfiles`);
     }
     return this.#builder.plan(job, attributes, inputs);
   }
 
-  /** For the gateway: plans what the client asks for, and gives it an id. */
-  async request(ref: string, { frontend, frontendOpt, frontendInputs, evaluate }: GatewayRequest): Promise<{ readonly id: string; readonly frontend: Frontend }> {
+  /** For the gateway: plans what the client asks for, and gives what can be solved an id. */
+  async request(ref: string, { frontend, frontendOpt, frontendInputs, evaluate }: GatewayRequest): Promise<{ readonly id: string | undefined; readonly metadata: Planned['metadata'] }> {
     const running = await this.get(ref);
     const planned = await this.#plan(running, frontend, frontendOpt, frontendInputs);
+    if (planned.kind === 'answer') return { id: undefined, metadata: planned.metadata };
     if (evaluate) await planned.solve();
-    return { id: this.#builder.keep(running.job, planned), frontend: planned };
+    return { id: this.#builder.keep(running.job, planned), metadata: planned.metadata };
   }
 
   /** For the gateway: what the client's own requests have come to. */
@@ -77,6 +78,13 @@ export class Builds {
     const { returned } = await this.get(ref);
     if ('error' in outcome) returned.reject(outcome.error);
     else returned.resolve(outcome.result === undefined ? undefined : this.#builder.result(outcome.result));
+  }
+
+  /** Messages of a build's progress, of one that has ended, too. */
+  async *status(ref: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const past = this.history.progressOf(ref);
+    if (past !== undefined) yield past;
+    else yield* (await this.get(ref)).job.progress.messages(signal);
   }
 
   /** Rejects when it does not begin. */

@@ -19,9 +19,7 @@ export function controlMethods(builds: Builds, builder: Builder, usage: CacheUsa
   const method = (name: string, handler: CallHandler): [string, CallHandler] => [`/moby.buildkit.v1.Control/${name}`, handler];
   return [
     method('Solve', unary(solveRequest, solveResponse, async (request, { signal }) => ({ exporterResponse: new Map(Object.entries(await builds.solve(request, signal))) }))),
-    method('Status', serverStream(statusRequest, async function* ({ ref }, { signal }) {
-      yield* (await builds.get(ref)).job.progress.messages(signal);
-    })),
+    method('Status', serverStream(statusRequest, ({ ref }, { signal }) => builds.status(ref, signal))),
     method('ListWorkers', unary(empty, listWorkersResponse, () => ({ record: [workerRecordOf(builder.host)] }))),
     method('Info', unary(empty, infoResponse, () => ({ version: builderVersion }))),
     method('DiskUsage', unary(diskUsageRequest, diskUsageResponse, () => ({ record: usage.records() }))),

@@ -26,6 +26,7 @@ import type { ProgressVertex } from './progress.ts';
 import { namedContext } from './named-contexts.ts';
 import type { StageImage } from './image-config.ts';
 import { namesOf, stepText } from './step-names.ts';
+import { answerSubrequest } from './subrequests.ts';
 import { transferTeller } from './transfer-status.ts';
 
 export interface PlannedBuild {
@@ -80,6 +81,18 @@ export class DockerfileBuild {
     await this.#expectContexts(target.tree, readIgnoreFile(ignore ?? ''));
     this.#show(dockerfile, stages);
     return { stages, target, platform: this.#request.options.platform ?? this.#parts.host, file: this.#file };
+  }
+
+  /** Answers what is asked instead of a build. Rejects with RpcError. */
+  async answer(request: string): Promise<Map<string, Uint8Array>> {
+    await this.#readDockerfile();
+    const dockerfile = this.#parse();
+    const { options } = this.#request;
+    return this.#attempt(() => {
+      const target = targetStage(dockerfile, options.target);
+      const args = this.#args(dockerfile);
+      return answerSubrequest(request, { dockerfile, file: this.#file, needed: neededStages(dockerfile, target, args), buildArgs: options.buildArgs });
+    });
   }
 
   /** Makes the steps known to a session of the solver: what they are called, and which of them must run again. */
@@ -137,11 +150,18 @@ export class DockerfileBuild {
     }
   }
 
-  async #planStages(dockerfile: Dockerfile): Promise<PlannedStage[]> {
+  #args(dockerfile: Dockerfile): BuildArgs {
     const { host } = this.#parts;
     const { options } = this.#request;
     const args = new BuildArgs(options.buildArgs, platformArgs(host, options.platform ?? host, options.target));
     this.#attempt(() => args.declareGlobals(dockerfile));
+    return args;
+  }
+
+  async #planStages(dockerfile: Dockerfile): Promise<PlannedStage[]> {
+    const { host } = this.#parts;
+    const { options } = this.#request;
+    const args = this.#args(dockerfile);
     const resolveImage = this.#resolveImage();
     const planner = new Planner({
       dockerfile, options, args, host, resolveImage,

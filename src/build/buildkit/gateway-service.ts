@@ -38,8 +38,8 @@ export function gatewayMethods(builds: Builds, builder: Builder): [string, CallH
       return { frontendApiCaps: frontendCaps, llbCaps, workers: [workerRecordOf(builder.host)] };
     })),
     method('Solve', unary(solveRequest, solveResponse, async (request, call) => {
-      const { id, frontend } = await builds.request(buildOf(call), request);
-      return { result: { ref: { id, def: definitionOf(id) }, metadata: new Map([['containerimage.config', Buffer.from(JSON.stringify(frontend.describe()))]]) } };
+      const { id, metadata } = await builds.request(buildOf(call), request);
+      return { result: { ...(id === undefined ? {} : { ref: { id, def: definitionOf(id) } }), metadata } };
     })),
     method('Evaluate', unary(evaluateRequest, empty, async ({ ref }) => {
       const planned = builder.result(ref);

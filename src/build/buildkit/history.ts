@@ -7,8 +7,13 @@ import type { RpcError } from './rpc.ts';
 /** Builds that are remembered; pinned ones are not forgotten for others. */
 const maxRecords = 50;
 
+/** Bytes of what builds have told that are kept. */
+const maxProgressBytes = 4 * 1024 * 1024;
+
 interface Entry {
   record: HistoryRecord;
+  /** All that was told of it; undefined before its end, and when there was no room for it. */
+  progress: Uint8Array | undefined;
   isComplete: boolean;
   pinned: boolean;
 }
@@ -30,7 +35,7 @@ export class History {
 
   begin({ ref, frontend, frontendAttrs, exporters }: SolveRequest, { progress, startedAt }: BuildJob): { end(outcome: Outcome): void } {
     const begun: HistoryRecord = { ref, frontend: frontend || 'dockerfile.v0', frontendAttrs, exporters, createdAt: timestampOf(startedAt), generation: 1 };
-    const entry: Entry = { record: begun, isComplete: false, pinned: false };
+    const entry: Entry = { record: begun, progress: undefined, isComplete: false, pinned: false };
     this.#entries.set(ref, entry);
     this.#forget();
     this.#tell(historyEventType.started, entry);
@@ -42,9 +47,16 @@ export class History {
           ...begun, completedAt: timestampOf(Date.now()), numTotalSteps: total, numCachedSteps: cached, numCompletedSteps: completed, numWarnings: warnings,
           ...('answers' in outcome ? { exporterResponse: new Map(Object.entries(outcome.answers)) } : { error: outcome.error }),
         };
+        entry.progress = progress.all();
+        this.#makeRoom();
         this.#tell(historyEventType.complete, entry);
       },
     };
+  }
+
+  /** What was told of a build that has ended; undefined when nobody remembers. */
+  progressOf(ref: string): Uint8Array | undefined {
+    return this.#entries.get(ref)?.progress;
   }
 
   /** Encoded events: those of what is known, and of what happens until the client leaves. */
@@ -86,6 +98,15 @@ export class History {
       this.#tell(historyEventType.deleted, entry);
     }
     return true;
+  }
+
+  /** The oldest are forgotten first. */
+  #makeRoom(): void {
+    let bytes = 0;
+    for (const entry of [...this.#entries.values()].toReversed()) {
+      bytes += entry.progress?.length ?? 0;
+      if (bytes > maxProgressBytes) entry.progress = undefined;
+    }
   }
 
   #forget(): void {

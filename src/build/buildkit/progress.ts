@@ -63,6 +63,11 @@ export class Progress {
     return this.#counted;
   }
 
+  /** A message of all that has been told. */
+  all(): Uint8Array {
+    return statusResponse.encode(merged(this.#told));
+  }
+
   /** The build has ended. */
   close(): void {
     this.#isClosed = true;

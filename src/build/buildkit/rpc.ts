@@ -28,6 +28,15 @@ export class RpcError extends Error {
   }
 }
 
+const codeNames: Readonly<Record<number, string>> = {
+  1: 'Canceled', 2: 'Unknown', 3: 'InvalidArgument', 4: 'DeadlineExceeded', 5: 'NotFound', 6: 'AlreadyExists', 7: 'PermissionDenied', 8: 'ResourceExhausted',
+  9: 'FailedPrecondition', 10: 'Aborted', 11: 'OutOfRange', 12: 'Unimplemented', 13: 'Internal', 14: 'Unavailable', 15: 'DataLoss', 16: 'Unauthenticated',
+};
+
+/** An error of the other side as Go's gRPC words it, which clients are used to. */
+export const remoteError = ({ code, message }: RpcError): RpcError =>
+  new RpcError(code, `rpc error: code = ${codeNames[code] ?? `Code(${code})`} desc = ${message}`);
+
 interface MessageStream {
   /** What the other side says, until it has said all; may be read once. Slow reading slows it down. Rejects with RpcError. */
   readonly messages: AsyncIterable<Uint8Array>;

@@ -45,7 +45,8 @@ async function relay(session: ClientSession, id: string, socket: Socket): Promis
     socket.end();
   })();
   try {
-    for await (const chunk of socket) {
+    // The end of what it says is not the end of what it is told.
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
       const bytes = chunk as Uint8Array;
       for (let at = 0; at < bytes.length; at += pieceBytes) await call.send(bytesMessage.encode({ data: bytes.subarray(at, at + pieceBytes) }));
     }

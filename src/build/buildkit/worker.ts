@@ -7,4 +7,5 @@ const workerId = crypto.randomUUID();
 
 export const builderVersion = { package: 'github.com/caisson/caisson', version: `v${version}`, revision: '' };
 
+/** Clients look for a snapshotter among the labels, and take what has one for containerd's image store: that is not here. */
 export const workerRecordOf = (host: Platform) => ({ id: workerId, platforms: [host], version: builderVersion });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ClassicBuilder } from '../../build/classic/build.ts';
 import type { BuildkitService } from '../../build/buildkit/service.ts';
 import { ContextPool } from '../../build/context/pool.ts';
+import { LocalContexts } from '../../build/buildkit/local-contexts.ts';
 import { MountPreparer } from '../../build/solver/mounts.ts';
 import { Solver } from '../../build/solver/solver.ts';
 import { hostPlatform } from '../../images/config.ts';
@@ -23,6 +24,8 @@ export function createBuildService(context: EngineContext): BuildService {
   rmSync(temporaryRoot, { recursive: true, force: true });
   makeSpread(temporaryRoot, 0o700);
   const contexts = new ContextPool(temporaryRoot);
+  const localContexts = new LocalContexts(join(settings.dataRoot, 'build', 'contexts'));
+  const kept = { prune: async () => (await contexts.prune()) + (await localContexts.prune()) };
   const mounts = new MountPreparer(join(settings.dataRoot, 'build', 'caches'), join(settings.execRoot, 'build'), storage);
   const solver = new Solver({ storage, cache, executor: createStepExecutor(context), mounts, hold: (layer) => images.hold(layer) });
   const builder = new ClassicBuilder({
@@ -32,15 +35,15 @@ export function createBuildService(context: EngineContext): BuildService {
   const loadBuildkit = async (): Promise<BuildkitService> => {
     const { createBuildkitService } = await import('../../build/buildkit/service.ts');
     return createBuildkitService({
-      images, storage, solver, temporaryRoot, host: hostPlatform(), contextRoot: join(settings.dataRoot, 'build', 'contexts'),
+      images, storage, solver, temporaryRoot, host: hostPlatform(), localContexts,
       resolveImage: (job, pull) => createImageResolver(images, { pull, signal: job.signal, credentials: (registry) => sessionCredentials(job, registry) }),
-      usage: cacheUsage(context, cache, contexts),
+      usage: cacheUsage(context, cache, kept),
     });
   };
   return {
     buildkit: () => (buildkit ??= loadBuildkit()),
     build: (request, send) => builder.build(request, send),
     usage: () => buildUsage(cache),
-    prune: (options) => pruneBuildCache(context, cache, contexts, options),
+    prune: (options) => pruneBuildCache(context, cache, kept, options),
   };
 }

@@ -1,13 +1,18 @@
 /** The build cache as people see it: `docker builder prune`, `docker system df`. */
 import type { CacheUsage, UsageRecord } from '../../build/buildkit/cache-usage.ts';
 import { timestampOf } from '../../build/buildkit/timestamps.ts';
-import type { ContextPool } from '../../build/context/pool.ts';
 import { invalidParameter } from '../../errors.ts';
 import type { Digest } from '../../storage/driver.ts';
 import type { BuildCacheRow, BuildCacheStore } from '../../store/build-cache.ts';
 import type { EngineContext } from '../context.ts';
 import type { BuildPruneRequest, Filters } from '../engine.ts';
 import { untilBound } from '../prune.ts';
+
+/** Contexts that wait for the next build. */
+export interface KeptContexts {
+  /** Resolves to the bytes that have gone. */
+  prune(): Promise<number>;
+}
 
 /** Docker's BuildCache records, the least recently used first. */
 export function buildUsage(cache: BuildCacheStore): object[] {
@@ -25,7 +30,7 @@ export function buildUsage(cache: BuildCacheStore): object[] {
 }
 
 /** The same for BuildKit's clients. */
-export function cacheUsage(context: EngineContext, cache: BuildCacheStore, contexts: ContextPool): CacheUsage {
+export function cacheUsage(context: EngineContext, cache: BuildCacheStore, contexts: KeptContexts): CacheUsage {
   return {
     records: () => cache.all().filter(({ hasTree }) => hasTree).map(usageRecord),
     async prune({ filter, keepDuration, reservedSpace, maxUsedSpace }) {
@@ -60,7 +65,7 @@ const shownId = ({ key }: BuildCacheRow): string => key.slice('sha256:'.length, 
 
 /** Removes records, the least recently used first, and the layers that nothing else needs; without conditions the kept contexts, too. */
 export async function pruneBuildCache(
-  { images, storage }: EngineContext, cache: BuildCacheStore, contexts: ContextPool, { keepStorage, filters }: BuildPruneRequest,
+  { images, storage }: EngineContext, cache: BuildCacheStore, contexts: KeptContexts, { keepStorage, filters }: BuildPruneRequest,
 ): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }> {
   const matches = matcher(filters);
   const rows = cache.all();
