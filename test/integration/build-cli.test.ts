@@ -40,6 +40,36 @@ itHere('sends a directory without what .dockerignore names, and a Dockerfile fro
   expect((await own(['build', path.join(root, 'nothing')])).stderr).toContain('unable to prepare context');
 });
 
+itHere('shows the lines that an error is about, with a caret', async () => {
+  const blamed = async (dockerfile: string) => {
+    const { code, stderr } = await own(['build', '-f', '-', contextOf('blamed', { a: '1' })], { stdin: dockerfile });
+    return [code, ...stderr.split('\n').filter((line) => /^ *\d* \|/.test(line))];
+  };
+  expect(await blamed('FROM busybox\nENV A=1\nCOPY --form=x a /\nRUN x\n')).toEqual(
+    [1, ' 1 |     FROM busybox', ' 2 |     ENV A=1', ' 3 | >>> COPY --form=x a /', '   |          ^^^^^^', ' 4 |     RUN x']);
+  expect(await blamed('FROM busybox\nENV A\n')).toEqual([1, ' 1 |     FROM busybox', ' 2 | >>> ENV A']);
+  expect(await blamed('FROM busybox\nRUN true\nRUN false \\\n  || exit 3\n')).toEqual(
+    [3, ' 1 |     FROM busybox', ' 2 |     RUN true', ' 3 | >>> RUN false \\', ' 4 | >>>   || exit 3']);
+  expect(await blamed('FROM busybox\nCOPY a /\nCOPY a none /d/\nCOPY a /\n')).toEqual(
+    [1, ' 1 |     FROM busybox', ' 2 |     COPY a /', ' 3 | >>> COPY a none /d/', '   |            ^^^^', ' 4 |     COPY a /']);
+});
+
+itHere('says what is better avoided, and builds nothing when that is all that is asked for', async () => {
+  const root = contextOf('checked', { Dockerfile: 'FROM busybox AS Base\nCMD a\n' });
+  const checked = await own(['build', '--check', root]);
+  expect([checked.code, checked.stderr]).toEqual([1, '']);
+  expect(checked.stdout).toStartWith("WARNING: StageNameCasing - https://docs.docker.com/go/dockerfile/rule/stage-name-casing/\nStage name 'Base' should be lowercase\nDockerfile:1\n");
+  expect(checked.stdout).toEndWith('Check complete, 2 warnings have been found!\n');
+  const built = await own(['build', root]);
+  expect(built.code).toBe(0);
+  expect(built.stderr).toBe('\n 2 warnings found (use --check to expand):\n - StageNameCasing: Stage name \'Base\' should be lowercase (line 1)\n'
+    + ' - JSONArgsRecommended: JSON arguments recommended for CMD to prevent unintended behavior related to OS signals (line 2)\n');
+  const strict = await own(['build', '-f', '-', root], { stdin: '# check=error=true\nFROM busybox\nCMD a\n' });
+  expect([strict.code, strict.stdout]).toEqual([1, '']);
+  expect(strict.stderr).toContain('lint violation found for rules: JSONArgsRecommended');
+  expect((await own(['build', '--check', '-f', '-', root], { stdin: 'FROM busybox\n' })).stdout).toBe('Check complete, no warnings found.\n');
+});
+
 itHere('explains what would run, and why', async () => {
   const dockerfile = 'FROM busybox\nRUN echo explained\nCOPY a b /d/\nENV X=1\nRUN echo after\n';
   const root = contextOf('explained', { Dockerfile: dockerfile, a: '1', b: '2' });

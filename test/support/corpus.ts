@@ -24,7 +24,7 @@ export function readCorpus(file: string): CorpusCase[] {
     const [name = '', options = ''] = head.split(' | ');
     const words = options.split(' ').filter((word) => word !== '');
     const [dockerfile = '', expected = ''] = text.slice(head.length + 1).split(/^----\n/m);
-    const buildArgs = Object.fromEntries(words.filter((word) => word.includes('=')).map((word) => word.split('=', 2) as [string, string]));
+    const buildArgs = Object.fromEntries(words.filter((word) => word.includes('=')).map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]));
     return { name, needsBuildkit: words.includes('buildkit'), isNewer: words.includes('newer'), buildArgs, dockerfile, expected: expected.trimEnd() };
   });
 }

@@ -75,6 +75,7 @@ function buildRequest({ request, query, version }: Exchange): ClassicBuildReques
     quiet: query.bool('q'),
     noCache: query.bool('nocache'),
     explain: query.bool('explain'),
+    check: checkMode(query.get('check')),
     pull: query.bool('pull'),
     credentials: decodeConfigHeader(request.header('x-registry-config')),
     removeContainers: remove || query.bool('forcerm'),
@@ -88,6 +89,8 @@ function buildRequest({ request, query, version }: Exchange): ClassicBuildReques
     signal: request.signal,
   };
 }
+
+const checkMode = (text: string): ClassicBuildRequest['check'] => (text === 'only' || text === 'also' ? text : 'none');
 
 function refuseWhatIsNotThere(query: Query): void {
   if (query.bool('squash')) throw invalidParameter('squash is only supported with experimental mode');

@@ -20,6 +20,7 @@ import { neededStages, targetStage } from '../frontend/stage-selection.ts';
 import type { PlannedStage, Step } from '../frontend/step.ts';
 import { Session } from '../solver/session.ts';
 import type { Solver } from '../solver/solver.ts';
+import { type ChecksInput, checksRecord, readIgnore, runChecks } from './checks.ts';
 import { explainStep } from './explain.ts';
 import { OrderedOutput, type Channel } from './ordered-output.ts';
 import { runStage } from './stage-run.ts';
@@ -45,6 +46,8 @@ export interface ClassicBuildRequest extends FrontendOptions {
   readonly removeFailedContainers: boolean;
   /** Nothing is built: it is told what would be, and why (an extension). */
   readonly explain: boolean;
+  /** What is better avoided is told first, or is all that is told (an extension). */
+  readonly check: 'none' | 'also' | 'only';
   /** Base images are asked for at their registries. */
   readonly pull: boolean;
   /** By the registries' names. */
@@ -90,7 +93,10 @@ export class ClassicBuilder {
     try {
       if (kept) await receiveContext(kept, request.archive);
       else await fetchContext(request.remote, contextTree, request.dockerfile, signal);
-      const dockerfile = parseDockerfile(takeDockerfile(contextTree.path, request.dockerfile));
+      const ignore = readIgnore(contextTree.path);
+      const text = takeDockerfile(contextTree.path, request.dockerfile);
+      const dockerfile = parseDockerfile(text);
+      if (request.check !== 'none' && !this.#passesChecks(request, { text, dockerfile, ignore }, send)) return;
       const target = targetStage(dockerfile, request.target);
       const run = new BuildRun(this.#parts, request, session, abort, dockerfile, target);
       if (request.explain) await run.explain(send).catch((error: unknown) => void send(failure(error)));
@@ -100,6 +106,16 @@ export class ClassicBuilder {
       await session.end();
       if (kept) await contexts.giveBack(project, kept);
     }
+  }
+
+  /** Tells the warnings; false when nothing is to be built. */
+  #passesChecks(request: ClassicBuildRequest, source: Pick<ChecksInput, 'text' | 'dockerfile' | 'ignore'>, send: Send): boolean {
+    const { images, host } = this.#parts;
+    const { buildArgs, platform } = request;
+    const { warnings, error } = runChecks({ ...source, buildArgs, platform, images, platformArgs: platformArgs(host, platform ?? host, request.target) });
+    void send(checksRecord(warnings));
+    if (error) void send(failure(error));
+    return error === undefined && request.check === 'also';
   }
 }
 

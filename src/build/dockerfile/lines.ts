@@ -27,6 +27,8 @@ export interface Source {
   readonly instructions: readonly SourceInstruction[];
   /** In the words that Docker prints. */
   readonly warnings: readonly string[];
+  /** The last lines of instructions with empty lines in them. */
+  readonly emptyContinuations: readonly number[];
 }
 
 /** The longest line Docker reads, in bytes. */
@@ -54,6 +56,7 @@ class Reader {
   readonly #directives: Directives;
   readonly #continuation: RegExp;
   readonly #warnings: string[] = [];
+  readonly #emptyContinuations: number[] = [];
   /** Lines that have been read. */
   #at = 0;
 
@@ -77,7 +80,7 @@ class Reader {
     }
     if (instructions.length === 0) throw parseFailure('file with no instructions', this.#at);
     if (this.#warnings.length > 0) this.#warnings.push('[WARNING]: Empty continuation lines will become errors in a future release.');
-    return { directives: this.#directives, instructions, warnings: this.#warnings };
+    return { directives: this.#directives, instructions, warnings: this.#warnings, emptyContinuations: this.#emptyContinuations };
   }
 
   /** The line with those that continue it. */
@@ -95,7 +98,10 @@ class Reader {
       line += text;
       continues = more;
     }
-    if (hasEmpty) this.#warnings.push(`[WARNING]: Empty continuation line found in: ${line}`);
+    if (hasEmpty) {
+      this.#warnings.push(`[WARNING]: Empty continuation line found in: ${line}`);
+      this.#emptyContinuations.push(this.#at);
+    }
     return line;
   }
 
