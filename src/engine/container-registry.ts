@@ -67,10 +67,20 @@ export class ContainerRegistry {
 
   find(ref: string): Container | undefined {
     const exact = this.#byId.get(ref) ?? this.#byId.get(this.#idByName.get(ref.replace(/^\//, '')) ?? '');
-    if (exact || !/^[0-9a-f]+$/.test(ref)) return exact;
+    if (exact) return exact;
+    if (ref.includes('/')) return this.#linked(ref.replace(/^\//, ''));
+    if (!/^[0-9a-f]+$/.test(ref)) return undefined;
     const matches = this.all().filter((container) => container.id.startsWith(ref));
     if (matches.length > 1) throw invalidParameter(`multiple IDs found with provided prefix: ${ref}`, { object: ref });
     return matches[0];
+  }
+
+  /** `OWNER/ALIAS`: what a container knows another as by `--link`. */
+  #linked(path: string): Container | undefined {
+    const slash = path.indexOf('/');
+    const owner = this.#byId.get(this.#idByName.get(path.slice(0, Math.max(slash, 0))) ?? '');
+    const link = owner?.record.links?.find(({ alias }) => alias === path.slice(slash + 1));
+    return link && this.#byId.get(link.containerId);
   }
 
   /** Gives a name to a container that is being made. Throws Docker's conflict when another one has it. */

@@ -32,7 +32,7 @@ import { waitFor } from './wait.ts';
 export function createContainerService(context: EngineContext): ContainerService {
   const { registry } = context;
   return {
-    create: (name, request, platform) => createContainer(context, name, request, platform),
+    create: (name, request, options) => createContainer(context, name, request, options),
 
     async start(ref) {
       const container = registry.get(ref);
@@ -142,7 +142,7 @@ export function createContainerService(context: EngineContext): ContainerService
     prune: async (filters) => pruneContainers(context, filters, async (container) => (await sizes(context, container)).SizeRw),
     execCreate: async (ref, config) => ({ Id: createExec(context, registry.get(ref), config).id }),
     execStart: async (id, options) => startExec(context, findExec(context, id), options),
-    execResize: async (id, rows, columns) => resizeExec(findExec(context, id), rows, columns),
+    execResize: async (id, rows, columns) => resizeExec(context, findExec(context, id), rows, columns),
     execInspect: async (id) => findExec(context, id).inspect(),
   };
 }

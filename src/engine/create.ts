@@ -10,6 +10,7 @@ import { created } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { encodeContainerConfig, encodeHostConfig } from './docker-encoding.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from './docker-types.ts';
+import type { CreateOptions } from './engine.ts';
 import { imageRootOptions, imageRootsOf, imageSource, rootsOf, topLayersOf } from './image-mounts.ts';
 import { resolveLinks } from './links.ts';
 import { validateLogOptions } from './log-options.ts';
@@ -24,10 +25,10 @@ import { argvOf, mergeImageConfig } from './spec/process.ts';
 import { validateCreate } from './spec/validate.ts';
 import { nowText } from './timestamps.ts';
 
-export async function createContainer(context: EngineContext, name: string | undefined, request: CreateRequest, platform: string) {
+export async function createContainer(context: EngineContext, name: string | undefined, request: CreateRequest, { platform, plainReadOnlyBinds }: CreateOptions) {
   const image = findImage(context, request.Image ?? '', platform);
   const root = image === undefined ? emptyRoot : { imageId: image.id, topLayer: image.topLayer, config: image.config.config };
-  return createOn(context, name, request, root);
+  return createOn(context, name, request, root, { plainReadOnlyBinds });
 }
 
 /** What a container's root is on, and the configuration that it takes over. */
@@ -41,7 +42,8 @@ const emptyRoot: RootOfContainer = { imageId: '', topLayer: null, config: undefi
 
 /** The same on a root that is no image's, such as that of a step of a build. */
 export async function createOn(
-  context: EngineContext, name: string | undefined, request: CreateRequest, root: RootOfContainer, extra: Pick<ContainerRecord, 'ofBuild'> = {},
+  context: EngineContext, name: string | undefined, request: CreateRequest, root: RootOfContainer,
+  { plainReadOnlyBinds = false, ...extra }: Pick<ContainerRecord, 'ofBuild'> & Partial<Pick<CreateOptions, 'plainReadOnlyBinds'>>,
 ): Promise<{ Id: string; Warnings: string[] }> {
   const { HostConfig: requestedHost, NetworkingConfig: _networks, ...requestedConfig } = request;
   const hostConfig = adaptHostConfig(requestedHost ?? {}, context.host);
@@ -59,7 +61,7 @@ export async function createOn(
   const record: ContainerRecord = {
     id, name: containerName, ...(isNamed ? { isNamed } : {}), created: nowText(), hostConfig: encodeHostConfig({ ...hostConfig, Links: null }),
     config: encodeContainerConfig({ ...config, Hostname: hostnameOf(context, config, hostConfig, id) }),
-    imageId: root.imageId, topLayer: root.topLayer, argv, mounts: mountsOf(context, id, config, hostConfig),
+    imageId: root.imageId, topLayer: root.topLayer, argv, mounts: mountsOf(context, id, config, hostConfig, plainReadOnlyBinds),
     networks, endpoints: [], ports: [], ...(links.length === 0 ? {} : { links }),
     restartCount: 0, manuallyStopped: false, state: created, ...extra,
   };
@@ -138,10 +140,11 @@ function hostnameOf(context: EngineContext, config: ContainerConfig, hostConfig:
   return id.slice(0, 12);
 }
 
-function mountsOf(context: EngineContext, id: string, config: ContainerConfig, hostConfig: HostConfig): ResolvedMount[] {
+function mountsOf(context: EngineContext, id: string, config: ContainerConfig, hostConfig: HostConfig, plainReadOnlyBinds: boolean): ResolvedMount[] {
   return resolveMounts(config, hostConfig, {
     exists: existsSync,
     dataRoot: context.settings.dataRoot,
+    plainReadOnlyBinds,
     images: imageSource(context, id),
     mountsOf: (ref) => requireContainer(context, ref).record.mounts,
     volumes: {

@@ -73,8 +73,16 @@ export interface EventMessage {
   readonly from?: string;
 }
 
+/** What a request to create a container says beside its body. */
+export interface CreateOptions {
+  /** Empty for the image's. */
+  readonly platform: string;
+  /** Read-only `Binds` are so at their top alone: all that an API before 1.44 could mean. */
+  readonly plainReadOnlyBinds: boolean;
+}
+
 export interface ContainerService {
-  create(name: string | undefined, request: CreateRequest, platform: string): Promise<{ Id: string; Warnings: string[] }>;
+  create(name: string | undefined, request: CreateRequest, options: CreateOptions): Promise<{ Id: string; Warnings: string[] }>;
   /** Throws not-modified when it is running already. */
   start(ref: string): Promise<void>;
   /** `timeout` in seconds: undefined the container's own, -1 for ever. Throws not-modified when it is not running. */

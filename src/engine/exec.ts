@@ -1,7 +1,7 @@
 /** `docker exec`: create, start, resize. */
 import { closeSync, writeSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
-import { conflict, invalidParameter, notFound } from '../errors.ts';
+import { conflict, invalidParameter, isClass, notFound } from '../errors.ts';
 import { execFailure } from '../runtime/launch-error.ts';
 import { type ExecProcess, LaunchError } from '../runtime/shim.ts';
 import type { Container } from './container.ts';
@@ -11,17 +11,29 @@ import type { EngineContext } from './context.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 import type { ExecConfig } from './docker-types.ts';
 import type { StreamSession } from './engine.ts';
-import { buildExecRequest } from './launch-request.ts';
+import { buildExecRequest, userFiles } from './launch-request.ts';
+import { resolveUser } from './spec/user.ts';
 import { frameHeader, relay } from './stream-session.ts';
 
 export function createExec(context: EngineContext, container: Container, config: ExecConfig): ContainerExec {
   if (!config.Cmd?.length) throw invalidParameter('No exec command specified');
   requireRunning(container);
+  checkUser(context, container, config.User ?? '');
   const exec = new ContainerExec(container.id, config, parseDetachKeys(config.DetachKeys ?? '', 'escape'));
   container.execs.set(exec.id, exec);
   context.execs.set(exec.id, exec);
   context.events.publish('container', `exec_create: ${commandText(config.Cmd)}`, container.id, container.eventAttributes({ execID: exec.id }));
   return exec;
+}
+
+/** Throws invalid-parameter for a user that the container's files do not know now; those of the start count. */
+function checkUser(context: EngineContext, { record }: Container, user: string): void {
+  if (user === '') return;
+  try {
+    resolveUser(user, record.hostConfig.GroupAdd ?? [], userFiles(context, context.storage.root(record.id, record.topLayer)));
+  } catch (error) {
+    throw isClass(error, 'system') ? invalidParameter(error.message, { object: user, cause: error }) : error;
+  }
 }
 
 /** As Docker joins them: a command without arguments keeps the blank. */
@@ -42,6 +54,8 @@ export function findExec(context: EngineContext, id: string): ContainerExec {
 
 export interface ExecStart {
   readonly detach: boolean;
+  /** The client means to read a terminal; when it does not, its output comes in frames. */
+  readonly tty: boolean;
   readonly consoleSize?: [number, number];
 }
 
@@ -57,10 +71,10 @@ export async function startExec(context: EngineContext, exec: ContainerExec, opt
     return null;
   }
   const tty = exec.config.Tty ?? false;
-  // Somebody has to look for the detach keys in what is typed; else the shim and the client need nobody between them.
-  const direct = !(tty && (exec.config.AttachStdin ?? false));
+  // Somebody has to look for the detach keys in what is typed, or to frame; else the shim and the client need nobody between them.
+  const direct = !tty || (options.tty && !(exec.config.AttachStdin ?? false));
   return {
-    tty,
+    tty: tty && options.tty,
     async run(client, takeDescriptor) {
       const descriptor = direct ? takeDescriptor() : undefined;
       if (descriptor === undefined) await runRelayed(context, container, exec, options, client);
@@ -74,7 +88,7 @@ async function runDirect(context: EngineContext, container: Container, exec: Con
   try {
     await runExec(context, container, exec, options, client);
   } catch (error) {
-    tell(client, failureText(exec, error));
+    tell(client, failureText(exec, options, error));
   } finally {
     closeSync(client);
   }
@@ -90,9 +104,9 @@ function tell(client: number, text: Uint8Array): void {
 }
 
 /** Why the command does not run, as it stands in the stream. */
-function failureText(exec: ContainerExec, error: unknown): Uint8Array {
+function failureText(exec: ContainerExec, { tty }: ExecStart, error: unknown): Uint8Array {
   const text = Buffer.from(`${error instanceof Error ? error.message : String(error)}\r\n`);
-  return exec.config.Tty ? text : Buffer.concat([frameHeader('stdout', text.length), text]);
+  return exec.config.Tty && tty ? text : Buffer.concat([frameHeader('stdout', text.length), text]);
 }
 
 async function runRelayed(context: EngineContext, container: Container, exec: ContainerExec, options: ExecStart, client: Duplex): Promise<void> {
@@ -101,7 +115,7 @@ async function runRelayed(context: EngineContext, container: Container, exec: Co
   try {
     process = await runExec(context, container, exec, options);
   } catch (error) {
-    client.end(failureText(exec, error));
+    client.end(failureText(exec, options, error));
     return;
   }
   if (process.stream === null) {
@@ -112,6 +126,7 @@ async function runRelayed(context: EngineContext, container: Container, exec: Co
     exited: process.exited,
     stdin: exec.config.AttachStdin ?? false,
     detachKeys: tty ? exec.detachKeys : null,
+    framed: tty && !options.tty,
     onDetach: () => context.events.publish('container', 'exec_detach', container.id, container.eventAttributes({ execID: exec.id })),
   });
 }
@@ -149,7 +164,8 @@ export async function runExec(
 }
 
 /** Resizes its terminal. Throws when it does not run. */
-export async function resizeExec(exec: ContainerExec, rows: number, columns: number): Promise<void> {
+export async function resizeExec(context: EngineContext, exec: ContainerExec, rows: number, columns: number): Promise<void> {
+  requireRunning(context.registry.get(exec.containerId));
   if (exec.state.status !== 'running') throw conflict(`exec process ${exec.id} is not started`);
   await exec.state.process.resize(columns, rows);
 }

@@ -41,7 +41,7 @@ function parseLink(text: string): { name: string; alias: string } {
   const [name = '', alias = name, ...more] = text.split(':');
   if (text === '') throw invalidParameter('empty string specified for links');
   if (more.length > 0) throw invalidParameter(`bad format for links: ${text}`);
-  return name.startsWith('/') && alias.startsWith('/') ? { name: name.slice(1), alias: alias.slice(alias.lastIndexOf('/') + 1) } : { name, alias };
+  return name.startsWith('/') && alias.startsWith('/') ? { name: name.slice(1), alias: alias.slice(alias.lastIndexOf('/') + 1) } : { name, alias: alias.replace(/^\/+/, '') };
 }
 
 /** `HostConfig.Links` as inspect shows it: under the names of today. */

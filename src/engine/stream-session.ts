@@ -1,6 +1,6 @@
 /** Copies between an API client and a stream of a shim until one of them ends. */
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Transform } from 'node:stream';
 import { detachFilter } from './detach-keys.ts';
 
 export interface RelayOptions {
@@ -8,6 +8,8 @@ export interface RelayOptions {
   /** The detach sequence, recognised on terminals only, as Docker does. */
   readonly detachKeys: Uint8Array | null;
   readonly onDetach: () => void;
+  /** The client takes a terminal's output in frames, as there were none. */
+  readonly framed?: boolean;
   /** Settles when the end of the process has been recorded. */
   readonly exited: Promise<unknown>;
 }
@@ -45,9 +47,15 @@ export function relay(client: Duplex, stream: Socket, options: RelayOptions): Pr
       outputEnded();
       return;
     }
-    stream.pipe(client, { end: false });
+    (options.framed === true ? stream.pipe(framing()) : stream).pipe(client, { end: false });
     if (options.stdin) relayInput(client, stream, options, finish);
     else client.resume();
+  });
+}
+
+function framing(): Transform {
+  return new Transform({
+    transform: (chunk: Buffer, _, done) => done(null, Buffer.concat([frameHeader('stdout', chunk.length), chunk])),
   });
 }
 

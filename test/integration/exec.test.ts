@@ -86,6 +86,14 @@ it('frames its streams', async () => {
   expect([stdout.toString(), stderr.toString()]).toEqual(['out\n', 'err\n']);
 });
 
+it('frames a terminal for a client that does not mean to read one', async () => {
+  const { Id } = await subject.api.json<{ Id: string }>('POST', `/containers/${NAME}/exec`, { Cmd: ['sh', '-c', 'tty; stty size'], AttachStdout: true, Tty: true, ConsoleSize: [57, 123] });
+  const stream = await Client.hijack(subject.engine.socket, `/exec/${Id}/start`, { Detach: false, Tty: false });
+  const { stdout, stderr } = demultiplex(await stream.all());
+  stream.socket.destroy();
+  expect([stdout.toString(), stderr.toString()]).toEqual([expect.stringMatching(/^\/dev\/pts\/\d+\r\n57 123\r\n$/), '']);
+});
+
 it('cannot be started twice', async () => {
   const { Id } = await subject.api.json<{ Id: string }>('POST', `/containers/${NAME}/exec`, { Cmd: ['true'], AttachStdout: true });
   const first = await Client.hijack(subject.engine.socket, `/exec/${Id}/start`, {});
@@ -102,6 +110,26 @@ recent('refuses an empty command, an unknown exec, a container that does not run
   const id = await subject.output('create', 'busybox');
   const stopped = await subject.api.request('POST', `/containers/${id}/exec`, { Cmd: ['true'] });
   expect([stopped.status, stopped.body.toString().trim()]).toEqual([409, `{"message":"container ${id} is not running"}`]);
+});
+
+recent('refuses a user or a group that there is not when it is created', async () => {
+  const create = async (User: string) => {
+    const { status, body } = await subject.api.request('POST', `/containers/${NAME}/exec`, { Cmd: ['true'], User });
+    return [status, body.toString().trim()];
+  };
+  expect(await create('nobody-here')).toEqual([400, '{"message":"unable to find user nobody-here: no matching entries in passwd file"}']);
+  expect(await create('root:none')).toEqual([400, '{"message":"unable to find group none: no matching entries in group file"}']);
+  expect((await create('4000:5000'))[0]).toBe(201);
+});
+
+recent('cannot be resized when its container has ended', async () => {
+  const id = await subject.output('run', '-d', 'busybox', 'sleep', '1000');
+  const { Id } = await subject.api.json<{ Id: string }>('POST', `/containers/${id}/exec`, { Cmd: ['sh'], Tty: true });
+  await subject.output('kill', id);
+  await subject.output('wait', id);
+  const { status, body } = await subject.api.request('POST', `/exec/${Id}/resize?h=40&w=40`);
+  expect([409, 404]).toContain(status);
+  expect(body.toString()).toMatch(/is not running|No such exec instance/);
 });
 
 recent('is listed by its container until it has ended, and forgotten if it never ran', async () => {

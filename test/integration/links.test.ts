@@ -31,6 +31,7 @@ it('inspect and ps show links under the names of the moment', async () => {
   expect(listed.split('\n').toSorted()).toEqual(['db,web/db,web/my-alias', 'web']);
   await subject.output('rename', 'db', 'store');
   expect(await links()).toEqual(['/store:/web/db', '/store:/web/my-alias']);
+  expect(await subject.inspect('web/my-alias', '{{.Name}}')).toBe('/store');
   await subject.output('rename', 'store', 'db');
 });
 

@@ -64,6 +64,36 @@ it('mounts a part of a volume, and nothing that a link in it leads to outside', 
   expect((await list('../x')).stderr).toContain('invalid mount config for type "volume": subpath must be a relative path within the volume');
 });
 
+it('begins a part of a volume with what the image has there, when it is empty', async () => {
+  await output('-v', 'part-of:/p', 'busybox', 'sh', '-c', 'mkdir /p/home /p/kept; echo mine >/p/kept/file; echo one >/p/single');
+  const list = (subpath: string, target: string, ...command: string[]) => output('--mount', `type=volume,source=part-of,target=${target},volume-subpath=${subpath}`, 'busybox', ...command);
+  expect(await list('home', '/etc', 'ls', '/etc')).toContain('passwd');
+  expect(await list('kept', '/var', 'ls', '/var')).toBe('file');
+  expect(await list('single', '/single', 'cat', '/single')).toBe('one');
+});
+
+it('binds what is around the data root only so that its mounts do not stay', async () => {
+  const { dataRoot } = subject.engine;
+  const shown = async (...flags: string[]) => subject.inspect(await subject.output('create', ...flags, 'busybox'), '{{(index .Mounts 0).Propagation}}');
+  for (const source of [dataRoot, `${dataRoot}/containers`]) {
+    expect(await shown('-v', `${source}:/foo`)).toBe('rslave');
+    expect(await shown('--mount', `type=bind,source=${source},target=/foo,bind-propagation=rshared`)).toBe('rshared');
+    const { stderr } = await subject.docker('create', '-v', `${source}:/foo:private`, 'busybox');
+    expect(stderr).toContain(`invalid mount config: must use either propagation mode "rslave" or "rshared" when mount source is within the daemon root, daemon root: "${dataRoot}", bind mount source: "${source}", propagation: "private"`);
+  }
+});
+
+it('leaves what is below a read-only bind writable for clients from before API 1.44', async () => {
+  const options = async (version: string, HostConfig: object) => {
+    const { Id } = await subject.api.json<{ Id: string }>('POST', `/${version}/containers/create`, { Image: 'busybox', Cmd: ['cat', '/proc/mounts'], HostConfig });
+    const { stdout } = await subject.docker('start', '-a', Id);
+    return stdout.split('\n').find((line) => line.split(' ')[1] === '/host/shm')?.split(' ')[3]?.split(',')[0];
+  };
+  expect(await options('v1.43', { Binds: ['/dev:/host:ro'] })).toBe('rw');
+  expect(await options('v1.44', { Binds: ['/dev:/host:ro'] })).toBe('ro');
+  expect(await options('v1.43', { Mounts: [{ Type: 'bind', Source: '/dev', Target: '/host', ReadOnly: true }] })).toBe('rw');
+});
+
 it('tells of volumes made, mounted, unmounted and removed', async () => {
   const since = String(Math.floor(Date.now() / 1000));
   await create('told');

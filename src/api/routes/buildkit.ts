@@ -36,6 +36,7 @@ async function withSessions(service: BuildkitService): Promise<CallHandler> {
 
 /** The client is called. */
 async function session(builds: BuildService, exchange: Exchange): Promise<void> {
+  checkUpgrade(exchange);
   const headers = sessionHeaders((name) => exchange.request.header(name));
   const [service, { connectGrpc }] = await Promise.all([builds.buildkit(), import('../grpc/client.ts')]);
   await service.serveSession(headers, connectGrpc(upgrade(exchange)));
@@ -49,7 +50,13 @@ function sessionHeaders(header: (name: string) => string | undefined): SessionHe
   return { id, sharedKey: header(`${sessionHeader}sharedkey`) ?? '', methods };
 }
 
-function upgrade({ request, response }: Exchange): Duplex {
-  if (request.header('upgrade')?.toLowerCase() !== 'h2c') throw invalidParameter('the connection has to be upgraded to h2c');
-  return response.hijack('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n').stream;
+function checkUpgrade({ request }: Exchange): void {
+  const protocol = request.header('upgrade') ?? '';
+  if (protocol === '') throw invalidParameter('no upgrade proto in request');
+  if (protocol.toLowerCase() !== 'h2c') throw invalidParameter(`protocol ${protocol} not supported`);
+}
+
+function upgrade(exchange: Exchange): Duplex {
+  checkUpgrade(exchange);
+  return exchange.response.hijack('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n').stream;
 }

@@ -38,7 +38,7 @@ async function create(containers: ContainerService, exchange: Exchange): Promise
   }
   gateCreateRequest(body, version);
   const platform = version >= 41 ? query.get('platform') : '';
-  exchange.json(201, await containers.create(query.get('name') || undefined, body, platform));
+  exchange.json(201, await containers.create(query.get('name') || undefined, body, { platform, plainReadOnlyBinds: version < 44 }));
 }
 
 async function list(containers: ContainerService, exchange: Exchange): Promise<void> {

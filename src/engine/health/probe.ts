@@ -30,7 +30,7 @@ async function run(
   const exec = createExec(context, container, { Cmd: [...command], AttachStdout: true, AttachStderr: true });
   const output = new ProbeOutput();
   try {
-    const process = await runExec(context, container, exec, { detach: false });
+    const process = await runExec(context, container, exec, { detach: false, tty: false });
     const collected = process.stream ? collect(process.stream, output) : Promise.resolve();
     const exit = await within(timeout, abort, process.exited);
     // Its last words may still be on their way when its exit is known.

@@ -21,7 +21,7 @@ function input(requested: HostConfig = {}, config: ContainerConfig = {}, changes
     images: (name, index) => ({ path: `/images/${name}`, image: { root: `c.${index}`, topLayer: null, id: 'sha256:0', shifted: true } }),
     mountsOf: () => [],
     exists: () => true,
-    dataRoot: '/data',
+    dataRoot: '/data', plainReadOnlyBinds: false,
   });
   return {
     id: 'abc',

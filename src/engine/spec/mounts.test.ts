@@ -14,7 +14,7 @@ const sources: MountSources = {
   images: (name, index) => ({ path: `/images/${name}`, image: { root: `c.${index}`, topLayer: null, id: 'sha256:0', shifted: true } }),
   mountsOf: (name) => (name === 'donor' ? [donated] : []),
   exists: () => true,
-  dataRoot: '/var/lib/caisson',
+  dataRoot: '/var/lib/caisson', plainReadOnlyBinds: false,
 };
 const donated: ResolvedMount = {
   Type: 'volume',

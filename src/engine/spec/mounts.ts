@@ -75,6 +75,8 @@ export interface MountSources {
   readonly exists: (path: string) => boolean;
   /** Binds that contain it are slaves, so that its mounts do not stay pinned in a container. */
   readonly dataRoot: string;
+  /** Read-only `Binds` leave what is mounted below them as it is. */
+  readonly plainReadOnlyBinds: boolean;
 }
 
 const plain: MountDetails = { recursive: true, readOnly: 'recursive', createSource: false, copyUp: false, tmpfs: [] };
@@ -115,7 +117,8 @@ export function resolveMounts(config: ContainerConfig, hostConfig: HostConfig, s
   for (const raw of hostConfig.Binds ?? []) {
     const { mount, mode } = parseBind(raw, hostConfig.VolumeDriver ?? '');
     const resolved = resolveMount(mount, mode, sources);
-    mounts.set(resolved.Destination, withDetails(resolved, { createSource: resolved.Type === 'bind' }));
+    const isBind = resolved.Type === 'bind';
+    mounts.set(resolved.Destination, withDetails(resolved, { createSource: isBind, ...(isBind && sources.plainReadOnlyBinds ? { readOnly: 'plain' } : {}) }));
   }
   for (const mount of hostConfig.Mounts ?? []) {
     const resolved = mount.Type === 'image' ? fromImage(imageMount(mount)) : resolveMount(mount, '', sources);
@@ -174,7 +177,8 @@ function resolveMount(mount: MountPoint, mode: string, sources: MountSources): R
 function bindMount(mount: MountPoint, mode: string, { dataRoot }: MountSources): ResolvedMount {
   const source = cleanPath(mount.Source ?? '');
   const options = mount.BindOptions ?? {};
-  const around = source === '/' || dataRoot === source || dataRoot.startsWith(`${source}/`);
+  const around = source.startsWith(dataRoot) || dataRoot.startsWith(source);
+  if (around && !['', 'rslave', 'rshared'].includes(options.Propagation ?? '')) throw holdsDataRoot(dataRoot, source, options.Propagation ?? '');
   return {
     Type: 'bind',
     Source: source,
@@ -194,6 +198,11 @@ function bindMount(mount: MountPoint, mode: string, { dataRoot }: MountSources):
     },
   };
 }
+
+/** A container with mounts of its own of what is below the data root would keep other containers' roots from being removed. Docker compares the texts. */
+const holdsDataRoot = (dataRoot: string, source: string, propagation: string) => invalidParameter(
+  'invalid mount config: must use either propagation mode "rslave" or "rshared" when mount source is within the daemon root, ' +
+    `daemon root: ${JSON.stringify(dataRoot)}, bind mount source: ${JSON.stringify(source)}, propagation: ${JSON.stringify(propagation)}`, { object: source });
 
 function imageMount(mount: MountPoint): ResolvedMount {
   const subpath = mount.ImageOptions?.Subpath;
@@ -219,7 +228,7 @@ function volumeMount(mount: MountPoint, { volumes }: MountSources): ResolvedMoun
     Mode: '',
     RW: mount.ReadOnly !== true,
     Propagation: mount.BindOptions?.Propagation ?? '',
-    details: { ...plain, copyUp: NoCopy !== true && !Subpath, ...(Subpath ? { subpath: Subpath } : {}) },
+    details: { ...plain, copyUp: NoCopy !== true, ...(Subpath ? { subpath: Subpath } : {}) },
   };
 }
 

@@ -21,5 +21,5 @@ export const exportImage: Exporter = async ({ images }, { job, image, attributes
 };
 
 /** Throws invalid-parameter for what is no name. */
-const namesOf = (names: string): Reference[] =>
+export const namesOf = (names: string): Reference[] =>
   names.split(',').flatMap((name) => (name.trim() === '' ? [] : [withDefaultTag(parseReference(name.trim()))]));
