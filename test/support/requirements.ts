@@ -58,6 +58,7 @@ const CHECKS = {
   engine: () => (underTest === undefined ? 'needs a dockerd to judge' : undefined),
   'docker-cli': () => (dockerCommands().length > 0 ? undefined : 'needs the docker command'),
   'docker-registry': () => (Bun.which('docker-registry') === null ? 'needs docker-registry' : undefined),
+  git: () => (Bun.which('git') === null ? 'needs git' : undefined),
   openssl: () => (Bun.which('openssl') === null ? 'needs openssl' : undefined),
   buildx: () => (pluginPath('docker-buildx') === undefined ? 'needs the plugin docker-buildx' : undefined),
   'compose-1': () => (Bun.which('docker-compose') === null ? 'needs docker-compose 1.29' : undefined),

@@ -248,7 +248,7 @@ export class DockerfileBuild {
     const range = rangeOf(step);
     for (const input of tree.inputs.slice(1)) {
       if (input.operation.kind === 'inline') this.#showVertex(input, '[internal] preparing inline document');
-      else if (input.operation.kind === 'download') this.#showVertex(input, name, range);
+      else if (input.operation.kind === 'download' || input.operation.kind === 'git') this.#showVertex(input, name, range);
       else if (input.operation.kind === 'image') this.#showVertex(input, `FROM ${this.#imageNames.get(input.operation.topLayer)}`, range);
     }
     this.#showVertex(tree, name, range);

@@ -1,9 +1,11 @@
-/** `POST /build?remote=URL`: a tar, or a Dockerfile alone. */
+/** `POST /build?remote=URL`: a git repository, a tar, or a Dockerfile alone. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { CaissonError, invalidParameter, notImplemented } from '../../errors.ts';
 import { fetchUrl } from '../../images/fetch-url.ts';
 import { compressionOf } from '../../storage/tar/compression.ts';
 import { parseHeader } from '../../storage/tar/header.ts';
+import { checkOut } from '../git/checkout.ts';
+import { isGitUrl, parseGitUrl } from '../git/url.ts';
 import { receiveContext } from './receive.ts';
 import type { ContextTree } from './tree.ts';
 
@@ -12,7 +14,12 @@ const maxDockerfile = 1024 * 1024;
 
 /** Fills an empty tree; `dockerfile` gets a Dockerfile that came alone. */
 export async function fetchContext(url: string, tree: ContextTree, dockerfile: string, signal: AbortSignal): Promise<void> {
-  if (!/^https?:\/\//.test(url)) throw notImplemented(`a context from ${JSON.stringify(url)} is not supported: give a URL of a tar archive or of a Dockerfile, or send the context`);
+  if (isGitUrl(url)) {
+    const work = `${tree.path}.repository`;
+    mkdirSync(work, { mode: 0o700 });
+    return checkOut(parseGitUrl(url), tree.path, work, signal);
+  }
+  if (!/^https?:\/\//.test(url)) throw notImplemented(`a context from ${JSON.stringify(url)} is not supported: give a URL of a git repository, of a tar archive or of a Dockerfile, or send the context`);
   const response = await fetchUrl(url, signal, `error downloading remote context ${url}`);
   const chunks = (response.body ?? new ReadableStream<Uint8Array>())[Symbol.asyncIterator]();
   const head = await readHead(chunks);

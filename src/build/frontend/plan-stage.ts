@@ -6,6 +6,7 @@ import type { EscapeCharacter } from '../dockerfile/directives.ts';
 import { heredocText, parseHeredocWord } from '../dockerfile/heredoc.ts';
 import type { CommandLine, CopyInstruction, Instruction, KeyValue, RunInstruction } from '../dockerfile/instruction.ts';
 import { parseRunMount, type RunMount } from '../dockerfile/run-mount.ts';
+import { isGitUrl, parseGitUrl } from '../git/url.ts';
 import { parseFileMode } from '../file-mode.ts';
 import { type CopySource, type MountOperation, type RunSettings, vertex, type Vertex } from '../graph/vertex.ts';
 import type { ArgScope } from './build-args.ts';
@@ -246,7 +247,9 @@ export class StagePlanner {
     checkChecksum(instruction.checksum, paths);
     const from = instruction.from === '' ? this.#around.context : await this.#around.source(instruction.from);
     for (const path of paths) {
-      if (isUrl(path)) {
+      if (instruction.kind === 'add' && isGitUrl(path)) {
+        sources.push({ input: inputs.push(gitVertex(path, instruction)), path: '/' });
+      } else if (isUrl(path)) {
         if (instruction.kind === 'copy') throw invalidParameter("COPY failed: source can't be a URL for COPY");
         const input = inputs.push(vertex({ kind: 'download', url: path, checksum: instruction.checksum }));
         sources.push({ input, path: '' });
@@ -279,13 +282,20 @@ function defaultTarget({ type, id, source, env }: RunMount, agents: number): str
   return type === 'ssh' ? `/run/buildkit/ssh_agent.${agents}` : '';
 }
 
+function gitVertex(url: string, { keepGitDir, checksum }: CopyInstruction): Vertex {
+  const source = parseGitUrl(url);
+  if (checksum !== '' && source.checksum !== '' && checksum !== source.checksum) throw invalidParameter(`checksum conflicts: ${checksum} and ${source.checksum}`, { object: url });
+  return vertex({ kind: 'git', ...source, keepGitDirectory: keepGitDir || source.keepGitDirectory, checksum: checksum || source.checksum });
+}
+
 const isUrl = (text: string): boolean => /^https?:\/\//.test(text);
 
 /** Of what is not downloaded nothing is compared. Throws invalid-parameter in BuildKit's words. */
 function checkChecksum(checksum: string, paths: readonly string[]): void {
   if (checksum === '') return;
-  if (!paths.every(isUrl)) throw invalidParameter('checksum requires HTTP(S) or Git sources');
+  if (!paths.every((path) => isUrl(path) || isGitUrl(path))) throw invalidParameter('checksum requires HTTP(S) or Git sources');
   if (paths.length > 1) throw invalidParameter("checksum can't be specified for multiple sources");
+  if (paths.every(isGitUrl)) return;
   if (!checksum.startsWith('sha256:')) throw invalidParameter(/^[a-z0-9+._-]+:./.test(checksum) ? 'unsupported digest algorithm' : 'invalid checksum digest format');
   if (!/^sha256:[0-9a-f]{64}$/.test(checksum)) throw invalidParameter('invalid checksum digest length');
 }

@@ -3,6 +3,7 @@
  * vertices, the solver gives each a tree; neither knows of the other.
  */
 import { type Digest, sha256 } from '../../storage/digest.ts';
+import type { GitSource } from '../git/url.ts';
 import type { RunMount } from '../dockerfile/run-mount.ts';
 
 /** A tree that is there: the layers of an image, or nothing at all. */
@@ -30,6 +31,11 @@ export interface DownloadOperation {
   readonly url: string;
   /** `sha256:…` that it must have; empty for any. */
   readonly checksum: string;
+}
+
+/** The files of a git repository. */
+export interface GitOperation extends GitSource {
+  readonly kind: 'git';
 }
 
 /** A mount of a `RUN`, without a target for a secret that is only a variable; `input` is the index of the vertex that it shows, for `bind`, and for a `cache` that begins with one. */
@@ -94,7 +100,7 @@ export interface DirectoryOperation {
 }
 
 export type Operation =
-  | ImageOperation | ContextOperation | InlineOperation | DownloadOperation | RunOperation | CopyOperation | DirectoryOperation;
+  | ImageOperation | ContextOperation | InlineOperation | DownloadOperation | GitOperation | RunOperation | CopyOperation | DirectoryOperation;
 
 export interface Vertex {
   readonly digest: Digest;

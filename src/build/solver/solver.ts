@@ -11,7 +11,8 @@ import { archive } from '../../storage/pack.ts';
 import { toByteString } from '../../storage/tar/entry.ts';
 import { endOfArchive } from '../../storage/tar/writer.ts';
 import type { BuildCacheRow, BuildCacheStore } from '../../store/build-cache.ts';
-import type { CopyOperation, DirectoryOperation, DownloadOperation, Operation, RunOperation, Vertex } from '../graph/vertex.ts';
+import { checkOut } from '../git/checkout.ts';
+import type { CopyOperation, DirectoryOperation, DownloadOperation, GitOperation, Operation, RunOperation, Vertex } from '../graph/vertex.ts';
 import { changesInWords, type KeyParts, keyOf } from './cache-key.ts';
 import { contentDigest, type DigestOptions } from './content-digest.ts';
 import { type CopiedSource, copyPieces, directoryPieces, excluder } from './copy-layer.ts';
@@ -115,6 +116,7 @@ export class Solver {
       case 'image': return given({ kind: 'layers', topLayer: operation.topLayer });
       case 'context': return given({ kind: 'directory', path: await session.contextDirectory(operation.name) });
       case 'inline': return given({ kind: 'directory', path: inlineDirectory(session, operation.files) });
+      case 'git': return given({ kind: 'directory', path: await this.#checkOut(session, operation) });
       case 'download': return given({ kind: 'directory', path: await this.#download(session, operation) });
     }
   }
@@ -122,7 +124,7 @@ export class Solver {
   /** Says whether a vertex is known. Of what depends on something that is not, nothing can be known. */
   async probe(session: Session, vertex: Vertex): Promise<Probe> {
     const { operation } = vertex;
-    if (operation.kind === 'download') return { kind: 'unknown', why: 'it has to be downloaded first' };
+    if (operation.kind === 'download' || operation.kind === 'git') return { kind: 'unknown', why: 'it has to be downloaded first' };
     if (!isLayered(operation)) return { kind: 'known', result: (await this.solve(session, vertex)).result, createdAt: 0 };
     const inputs = await Promise.all(vertex.inputs.map((input) => this.probe(session, input)));
     const results = inputs.flatMap((input) => (input.kind === 'known' ? [input.result] : []));
@@ -137,6 +139,12 @@ export class Solver {
   #whyNot(session: Session, vertex: Vertex, parts: KeyParts): string {
     const latest = this.#parts.cache.latest(session.descriptionOf(vertex));
     return latest === undefined ? 'it has not been run before' : changesInWords(JSON.parse(latest.parts) as KeyParts, parts);
+  }
+
+  async #checkOut(session: Session, operation: GitOperation): Promise<string> {
+    const directory = `${session.makeDirectory()}/files`;
+    await checkOut(operation, directory, session.makeDirectory(), session.options.signal);
+    return directory;
   }
 
   async #download(session: Session, operation: DownloadOperation): Promise<string> {

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { buildContext } from '../build-context.ts';
+import { isGitUrl } from '../../build/git/url.ts';
 import { blamedLines, type CheckWarning, type Dockerfile, fullReport, shortReport } from '../build-report.ts';
 import type { Command } from '../command.ts';
 import { parseUlimits } from '../create/limits.ts';
@@ -71,7 +72,7 @@ interface SentContext {
 }
 
 function contextOf(source: string, file: string): SentContext {
-  if (/^https?:\/\//.test(source)) return { archive: undefined, remote: source, dockerfile: file, file: undefined };
+  if (/^https?:\/\//.test(source) || isGitUrl(source)) return { archive: undefined, remote: source, dockerfile: file, file: undefined };
   if (source === '-') return { archive: readDescriptor(0, 256 * 1024), remote: '', dockerfile: file, file: undefined };
   const name = file || path.join(source, 'Dockerfile');
   const given = file === '-' ? fs.readFileSync(0, 'utf8') : undefined;
