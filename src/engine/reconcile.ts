@@ -18,6 +18,7 @@ import { containerPaths } from './paths.ts';
 import { containerOfRoot } from './image-mounts.ts';
 import { removeContainer } from './remove.ts';
 import { detachEndpoints } from './networks/endpoints.ts';
+import { forgetMissingEndpoints } from './networks/missing-endpoints.ts';
 import { startsWithDaemon } from './restart-policy.ts';
 import { handleExit, startAfresh, supervise } from './start.ts';
 import { nowText } from './timestamps.ts';
@@ -59,10 +60,20 @@ async function sweep({ registry, settings, storage }: EngineContext): Promise<vo
 
 async function reconcileContainer(context: EngineContext, container: Container): Promise<void> {
   const shim = await context.launcher.reconnect(container.id);
+  if (shim === undefined && !isAlive(container.state)) forgetEndpoints(context, container);
   const record = context.launcher.readExitRecord(containerPaths(context.settings.dataRoot, container.id).exitRecord);
   if (shim) resume(context, container, shim);
   else if (isAlive(container.state)) await bury(context, container, record ?? lost());
   else if (record && container.state.status === 'created' && container.state.error === '') recover(context, container, record);
+}
+
+/** The daemon was killed during a start that came to nothing, or before it had noted an end. */
+function forgetEndpoints({ registry }: EngineContext, container: Container): void {
+  const { record } = container;
+  if (record.endpoints.length === 0 && record.ports.length === 0) return;
+  record.endpoints = [];
+  record.ports = [];
+  registry.saveIfPossible(container);
 }
 
 /** The shim is there: the container runs on, or is just ending; either way its promises tell. */
@@ -71,6 +82,7 @@ function resume(context: EngineContext, container: Container, shim: Shim): void 
   const startedAt = isAlive(record.state) ? record.state.startedAt : nowText();
   // Whatever is recorded: the daemon may have been killed between freezing it and writing that down.
   if (isAlive(record.state)) record.state = { ...record.state, status: isFrozen(cgroupLayout(context, container).freezer) ? 'paused' : 'running' };
+  forgetMissingEndpoints(context, container, shim.pid);
   for (const endpoint of record.endpoints) context.networks.reserve(endpoint);
   context.ports.adopt(record.ports);
   context.volumeMounts.adopt(container.id, volumesOf(context, container));

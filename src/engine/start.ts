@@ -92,6 +92,8 @@ async function launch(
   try {
     const mounting = mountByDriver(context, container);
     if (mounting) await mounting;
+    // A daemon that finds the shim must know what it has.
+    if (container.record.endpoints.length > 0) context.registry.saveIfPossible(container);
     const request = buildLaunchRequest(context, container, claim.operations);
     container.hasNameService = needsNameService(context, container);
     const specified = performance.now();

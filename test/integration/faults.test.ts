@@ -4,38 +4,13 @@
  */
 import { describe, expect } from 'bun:test';
 import { existsSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
+import { generator, interrupted } from '../support/interruption.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 
 const { subject, it } = useEngine({}, 'caisson');
 
 /** Rounds of each operation. */
 const rounds = 3;
-/** Milliseconds: longer than any of the operations takes when nothing else runs. */
-const longest = 40;
-
-/** Numbers from 0 up to 1, the same ones in every run (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** Sends a request, kills the daemon a moment later, and starts it again. The request may have been answered or not. */
-async function interrupted(random: () => number, method: string, target: string, body?: unknown): Promise<void> {
-  const client = subject.engine.client();
-  const request = client.request(method, target, body).catch(() => undefined);
-  await setTimeout(random() * longest);
-  await subject.engine.endDaemon('SIGKILL');
-  await request;
-  client.close();
-  await subject.engine.startDaemon();
-}
-
 interface State {
   readonly Status: string;
   readonly Pid: number;
@@ -74,7 +49,7 @@ function survives(operation: string, seed: number, round: (name: string, random:
 
 describe('a daemon killed during', () => {
   survives('create', 1, async (name, random) => {
-    await interrupted(random, 'POST', `/containers/create?name=${name}`, patient);
+    await interrupted(subject, random, 'POST', `/containers/create?name=${name}`, patient);
     if ((await stateOf(name)) === undefined) await create(name);
     expect((await stateOf(name))?.Status).toBe('created');
     await subject.output('start', name);
@@ -84,7 +59,7 @@ describe('a daemon killed during', () => {
 
   survives('start', 2, async (name, random) => {
     await create(name);
-    await interrupted(random, 'POST', `/containers/${name}/start`);
+    await interrupted(subject, random, 'POST', `/containers/${name}/start`);
     if ((await stateOf(name))?.Status !== 'running') await subject.output('start', name);
     while ((await subject.output('logs', name)) !== 'up');
     expect(await subject.output('exec', name, 'echo', 'inside')).toBe('inside');
@@ -95,7 +70,7 @@ describe('a daemon killed during', () => {
 
   survives('run', 3, async (name, random) => {
     await create(name, { ...patient, Cmd: ['sh', '-c', 'echo ran; exit 7'] });
-    await interrupted(random, 'POST', `/containers/${name}/start`);
+    await interrupted(subject, random, 'POST', `/containers/${name}/start`);
     if ((await stateOf(name))?.Status === 'created') await subject.output('start', name);
     expect(await subject.output('wait', name)).toBe('7');
     expect(await subject.output('logs', name)).toBe('ran');
@@ -104,7 +79,7 @@ describe('a daemon killed during', () => {
 
   survives('stop', 4, async (name, random) => {
     await running(name);
-    await interrupted(random, 'POST', `/containers/${name}/stop?t=0`);
+    await interrupted(subject, random, 'POST', `/containers/${name}/stop?t=0`);
     await subject.output('stop', '-t', '0', name);
     expect(await stateOf(name)).toMatchObject({ Status: 'exited', ExitCode: 137 });
     await subject.output('start', name);
@@ -114,7 +89,7 @@ describe('a daemon killed during', () => {
 
   survives('restart', 5, async (name, random) => {
     await running(name);
-    await interrupted(random, 'POST', `/containers/${name}/restart?t=0`);
+    await interrupted(subject, random, 'POST', `/containers/${name}/restart?t=0`);
     if ((await stateOf(name))?.Status !== 'running') await subject.output('start', name);
     expect(await subject.output('exec', name, 'echo', 'inside')).toBe('inside');
     await remove(name);
@@ -122,7 +97,7 @@ describe('a daemon killed during', () => {
 
   survives('pause', 6, async (name, random) => {
     await running(name);
-    await interrupted(random, 'POST', `/containers/${name}/pause`);
+    await interrupted(subject, random, 'POST', `/containers/${name}/pause`);
     const { body } = await subject.api.request('GET', `/containers/${name}/json`);
     const { State: state } = JSON.parse(body.toString()) as { State: State };
     if (state.Status === 'paused') await subject.output('unpause', name);
@@ -132,7 +107,7 @@ describe('a daemon killed during', () => {
 
   survives('remove', 7, async (name, random) => {
     await running(name);
-    await interrupted(random, 'DELETE', `/containers/${name}?force=1&v=1`);
+    await interrupted(subject, random, 'DELETE', `/containers/${name}?force=1&v=1`);
     if ((await stateOf(name)) !== undefined) await remove(name);
     await create(name);
     await remove(name);
@@ -140,14 +115,14 @@ describe('a daemon killed during', () => {
 
   survives('removal-at-exit', 8, async (name, random) => {
     await create(name, { ...patient, Cmd: ['true'], HostConfig: { ...patient.HostConfig, AutoRemove: true } });
-    await interrupted(random, 'POST', `/containers/${name}/start`);
+    await interrupted(subject, random, 'POST', `/containers/${name}/start`);
     if ((await stateOf(name))?.Status === 'created') await subject.output('start', name);
     while ((await stateOf(name)) !== undefined);
   });
 
   survives('rename', 9, async (name, random) => {
     await create(name);
-    await interrupted(random, 'POST', `/containers/${name}/rename?name=${name}-new`);
+    await interrupted(subject, random, 'POST', `/containers/${name}/rename?name=${name}-new`);
     const found = [await stateOf(name), await stateOf(`${name}-new`)].filter((state) => state !== undefined);
     expect(found.length).toBe(1);
     const held = (await stateOf(name)) === undefined ? `${name}-new` : name;

@@ -37,6 +37,7 @@ export async function connectContainer(context: EngineContext, container: Contai
     noteNetworks(context, container);
   } catch (error) {
     record.networks = before;
+    context.registry.saveIfPossible(container);
     throw error;
   }
   context.registry.save(container);
@@ -81,6 +82,8 @@ async function plugIn(context: EngineContext, container: Container, network: Net
   let cable: NetworkOperations | undefined;
   try {
     record.endpoints = [...record.endpoints, endpoint];
+    // The ports are those of before until the shim has moved them: so they lead to a network that is there, whenever the daemon ends.
+    context.registry.saveIfPossible(container);
     const gateways = gatewayEndpoints(context, container);
     const isDefault = { ipv4: gateways.ipv4 === endpoint, ipv6: gateways.ipv6 === endpoint };
     ports = movePorts(context, container, before);
