@@ -82,7 +82,7 @@ function stepRequest({ operation, mounts, environment, observer }: RunRequest) {
 
 function mountPoint({ target, readOnly, source }: PreparedMount): MountPoint {
   return source.kind === 'path'
-    ? { Type: 'bind', Source: source.path, Target: target, ReadOnly: readOnly, BindOptions: { Propagation: 'private' } }
+    ? { Type: 'bind', Source: source.path, Target: target, ReadOnly: readOnly, BindOptions: { Propagation: 'rslave' } }
     : { Type: 'tmpfs', Target: target, ReadOnly: readOnly, ...(source.size > 0 ? { TmpfsOptions: { SizeBytes: source.size } } : {}) };
 }
 
