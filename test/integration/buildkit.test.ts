@@ -4,9 +4,11 @@ import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, type Stats,
 import path from 'node:path';
 import Docker from 'dockerode';
 import { run, type CommandOptions } from '../support/command.ts';
+import { buildArchive, file } from '../support/build.ts';
 import { installPlugins } from '../support/plugins.ts';
 import { missing, requires } from '../support/requirements.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
+import { tar } from '../support/tar.ts';
 
 const { subject, it, needs } = useEngine({}, 'buildx', 'engine-28');
 const itHere = requires(...needs, 'caisson');
@@ -86,10 +88,10 @@ it('shows where a build has failed', async () => {
   expect(failing.log.at(-8)).toBe('------');
   const missing = await build(context('FROM busybox\nCOPY nofile /\n'));
   expect(missing.log.at(-1)).toBe('ERROR: failed to build: failed to solve: failed to compute cache key: failed to calculate checksum of ref REF: "/nofile": not found');
-  const syntax = await build(context('FROM busybox\nBAD x'));
+  const syntax = await build(context('FROM busybox\nRUNN x'));
   expect(syntax.log.slice(-6)).toEqual([
-    'Dockerfile:2', '--------------------', '   1 |     FROM busybox', '   2 | >>> BAD x', '--------------------',
-    'ERROR: failed to build: failed to solve: dockerfile parse error on line 2: unknown instruction: BAD (did you mean ADD?)',
+    'Dockerfile:2', '--------------------', '   1 |     FROM busybox', '   2 | >>> RUNN x', '--------------------',
+    'ERROR: failed to build: failed to solve: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)',
   ]);
 });
 
@@ -151,8 +153,8 @@ it('writes files to the client: a directory, and an archive', async () => {
   expect(ofStep(built, 'exporting to client tarball')).toContain('DONE');
   expect(readdirSync(out).sort()).toEqual(['big', 'd']);
   expect(statSync(path.join(out, 'big')).size).toBe(3 * 1024 * 1024);
-  const [file, hard] = ['d/f', 'd/h'].map((name) => statSync(path.join(out, name))) as [Stats, Stats];
-  expect([file.mode & 0o7777, file.ino === hard.ino, readlinkSync(path.join(out, 'd/l'))]).toEqual([0o4755, true, 'f']);
+  const [own, hard] = ['d/f', 'd/h'].map((name) => statSync(path.join(out, name))) as [Stats, Stats];
+  expect([own.mode & 0o7777, own.ino === hard.ino, readlinkSync(path.join(out, 'd/l'))]).toEqual([0o4755, true, 'f']);
   const entries = (await run(['tar', 'tvf', archive])).stdout.split('\n').map((line) => line.split(/ +/)).filter(({ length }) => length > 5);
   expect(entries.map(([mode, owner, , , , ...name]) => `${mode} ${owner} ${name.join(' ')}`)).toEqual([
     '-rw-r--r-- 0/0 big', 'drwxr-xr-x 0/0 d/', '-rwsr-xr-x 5/6 d/f', 'hrwsr-xr-x 5/6 d/h link to d/f', 'lrwxrwxrwx 0/0 d/l -> f',
@@ -250,6 +252,18 @@ it('serves BuildKit to SDKs by Docker’s own API', async () => {
   writeFileSync(path.join(directory, 'Bad'), 'FROM busybox\nRUN exit 4');
   const message = 'process "/bin/sh -c exit 4" did not complete successfully: exit code: 4';
   expect((await records('Bad')).at(-1)).toEqual({ errorDetail: { message }, error: message });
+});
+
+it('takes a context from one request and builds it for another, as docker commands before 23 do', async () => {
+  const { socket } = subject.engine;
+  const archive = tar([file('Dockerfile', 'FROM busybox\nCOPY f /f'), file('f', 'F')]);
+  const [built, uploaded] = await Promise.all([
+    buildArchive(socket, new Uint8Array(0), { version: '2', remote: 'upload-request', buildid: 'one', t: 'uploaded:1' }),
+    buildArchive(socket, archive, { version: '2', buildid: 'upload-request:one' }),
+  ]);
+  expect([built.status, uploaded.status, built.image]).toEqual([200, 200, await subject.inspect('uploaded:1', '{{.Id}}')]);
+  const quiet = await buildArchive(socket, archive, { version: '2', q: '1' });
+  expect(quiet.records).toEqual([`${built.image}\n`]);
 });
 
 it('answers what is asked of a Dockerfile instead of a build', async () => {

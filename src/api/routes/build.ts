@@ -14,7 +14,7 @@ import type { Query } from '../query.ts';
 import { post } from '../router.ts';
 import type { Route } from '../router.ts';
 import { number, parameter, texts, withoutNulls } from './build-parameters.ts';
-import { buildkitRequest } from './buildkit-request.ts';
+import { buildkitRequest, uploadOf } from './buildkit-request.ts';
 import { array, int64, string, struct } from '../schema.ts';
 
 const ulimit = struct('units.Ulimit', { Name: string, Hard: int64, Soft: int64 });
@@ -32,8 +32,11 @@ async function build(builds: BuildService, exchange: Exchange, logger: Logger): 
 }
 
 async function buildWithBuildkit(builds: BuildService, exchange: Exchange, logger: Logger): Promise<void> {
-  const request = buildkitRequest(exchange);
-  await (await builds.buildkit()).build(request, sender(exchange, logger));
+  const service = await builds.buildkit();
+  const upload = uploadOf(exchange.query);
+  if (upload === undefined) return service.build(buildkitRequest(exchange), sender(exchange, logger));
+  await service.upload(upload, exchange.request.body);
+  exchange.empty(200);
 }
 
 async function cancel(builds: BuildService, exchange: Exchange): Promise<void> {

@@ -10,17 +10,26 @@ import { parameter, texts, withoutNulls } from './build-parameters.ts';
 const exporter = struct('types.ImageBuildOutput', { Type: string, Attrs: map(string) });
 const ulimit = struct('units.Ulimit', { Name: string, Hard: int64, Soft: int64 });
 
-/** What `remote` says of a context that the session has. */
-const clientSession = 'client-session';
+/** What `remote` says of a context that does not come with the request. */
+const elsewhere: ReadonlyMap<string, DockerBuildRequest['context']> = new Map([['client-session', { kind: 'session' }], ['upload-request', { kind: 'upload' }]]);
+
+const uploadPrefix = 'upload-request:';
+
+/** The ref of the build that the request brings the context of; undefined for a request that asks for a build. */
+export function uploadOf(query: Query): string | undefined {
+  const id = query.get('buildid');
+  return id.startsWith(uploadPrefix) ? id.slice(uploadPrefix.length) : undefined;
+}
 
 export function buildkitRequest({ request, query }: Exchange): DockerBuildRequest {
   const remote = query.get('remote');
-  if (remote !== '' && remote !== clientSession) throw notImplemented(`a context from ${JSON.stringify(remote)} is not supported with BuildKit: send the context`);
+  if (remote !== '' && !elsewhere.has(remote)) throw notImplemented(`a context from ${JSON.stringify(remote)} is not supported with BuildKit: send the context`);
   if (query.bool('squash')) throw invalidParameter('squash is only supported with experimental mode');
   return {
     ref: query.get('buildid') || randomUUID(),
     session: query.get('session'),
-    archive: remote === clientSession ? undefined : request.body,
+    context: elsewhere.get(remote) ?? { kind: 'archive', archive: request.body },
+    quiet: query.bool('q'),
     attributes: attributesOf(query),
     exporters: exportersOf(query),
     signal: request.signal,

@@ -79,7 +79,8 @@ class Receiver {
       for await (const bytes of this.#call.messages) {
         this.#bytes += bytes.length;
         this.#request.onBytes(this.#bytes);
-        await this.#packet(bytes);
+        this.#packet(bytes);
+        while (this.#underWay.size < maxUnderWay && this.#wanted.length > 0) await this.#ask(this.#wanted.shift()!);
         if (this.#isListed && !isFinished && this.#wanted.length === 0 && this.#underWay.size === 0) {
           isFinished = true;
           // Nothing follows: what the client may still have to say of its own end does not matter.
@@ -97,7 +98,7 @@ class Receiver {
     this.#directory.finish();
   }
 
-  async #packet(bytes: Uint8Array): Promise<void> {
+  #packet(bytes: Uint8Array): void {
     const { type, stat, id, data } = packet.decode(bytes);
     switch (type) {
       case packetType.stat:
@@ -109,7 +110,6 @@ class Receiver {
       case packetType.finish: return;
       default: throw new RpcError(rpcCode.invalidArgument, `unknown packet type ${type}`);
     }
-    while (this.#underWay.size < maxUnderWay && this.#wanted.length > 0) await this.#ask(this.#wanted.shift()!);
   }
 
   #list(stat: Stat): void {

@@ -3,18 +3,20 @@
  * time: another one that comes meanwhile has one of its own, which is kept, too.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import { removeTree } from '../../storage/remove.ts';
 import { makeSpread } from '../../storage/spread.ts';
 import { ContextTree } from '../context/tree.ts';
 
+/** As long as BuildKit keeps them. Milliseconds. */
+const maxAge = 48 * 3600 * 1000;
 const maxKnown = 4;
 const maxNodes = 200_000;
 
 export interface LocalContext {
   readonly tree: ContextTree;
   /** The build has ended. */
-  release(): void;
+  release(): Promise<void>;
 }
 
 export class LocalContexts {
@@ -40,11 +42,12 @@ export class LocalContexts {
     if (!existsSync(tree.path)) mkdirSync(tree.path, { mode: 0o700 });
     return {
       tree,
-      release: () => {
+      release: async () => {
         this.#used.delete(own);
         const now = Date.now() / 1000;
         utimesSync(tree.path, now, now);
         this.#remember(own, tree);
+        await this.#removeOld();
       },
     };
   }
@@ -59,6 +62,16 @@ export class LocalContexts {
       await removeTree(`${this.#root}/${name}`);
     }
     return bytes;
+  }
+
+  /** What nobody has built for two days goes. */
+  async #removeOld(): Promise<void> {
+    const oldest = Date.now() - maxAge;
+    for (const name of readdirSync(this.#root)) {
+      if (this.#used.has(name) || statSync(`${this.#root}/${name}`).mtimeMs >= oldest) continue;
+      this.#known.delete(name);
+      await removeTree(`${this.#root}/${name}`);
+    }
   }
 
   /** The digests of files are held in memory: those of the last few directories, and of none that is beyond all measure. */

@@ -9,6 +9,7 @@ import { buildForDocker, type DockerBuildRequest } from './docker-build.ts';
 import { gatewayMethods } from './gateway-service.ts';
 import { dispatch } from './methods.ts';
 import type { CallHandler, RpcPeer } from './rpc.ts';
+import { Uploads } from './uploads.ts';
 
 export interface BuildkitService {
   /** Answers calls on `POST /grpc`. */
@@ -17,6 +18,8 @@ export interface BuildkitService {
   serveSession(headers: SessionHeaders, peer: RpcPeer): Promise<void>;
   /** `POST /build?version=2`. */
   build(request: DockerBuildRequest, send: Send): Promise<void>;
+  /** The context of a build that another request asks for. Resolves when it has been read. */
+  upload(ref: string, archive: AsyncIterable<Uint8Array>): Promise<void>;
   /** `POST /build/cancel`. Ends what `build` has begun under this ref; nothing when there is no such build. */
   cancel(ref: string): void;
 }
@@ -24,9 +27,11 @@ export interface BuildkitService {
 export function createBuildkitService(parts: BuilderParts & { readonly usage: CacheUsage }): BuildkitService {
   const builder = new Builder(parts);
   const builds = new Builds(builder);
+  const uploads = new Uploads();
   return {
     handler: dispatch(new Map([...controlMethods(builds, builder, parts.usage), ...gatewayMethods(builds, builder)])),
-    build: (request, send) => buildForDocker(builder, request, send),
+    build: (request, send) => buildForDocker(builder, uploads, request, send),
+    upload: (ref, archive) => uploads.offer(ref, archive),
     cancel: (ref) => builder.cancel(ref),
     serveSession: (headers, peer) => builder.sessions.serve(headers, peer),
   };

@@ -82,10 +82,13 @@ export const optional = <Value>(number: number, codec: Message<Value>): Field<Va
   },
 });
 
+/** Most fields of most messages are not there: one value stands for all of them. */
+const noItems: readonly never[] = [];
+
 /** Never of packed numbers: no message here has any. */
 export const repeated = <Value>(number: number, codec: Codec<Value>): Field<readonly Value[]> => ({
   number,
-  absent: () => [],
+  absent: () => noItems,
   read: (reader, _, before) => {
     const list = before.length === 0 ? [] : (before as Value[]);
     list.push(codec.read(reader));
@@ -99,12 +102,14 @@ export const repeated = <Value>(number: number, codec: Codec<Value>): Field<read
 /** Keys are strings. */
 export const map = <Value>(number: number, codec: Scalar<Value> | Message<Value>): Field<ReadonlyMap<string, Value>> => {
   const entry = entryCodec(codec);
+  const noEntries: ReadonlyMap<string, Value> = new Map();
   return {
     number,
-    absent: () => new Map<string, Value>(),
+    absent: () => noEntries,
     read: (reader, _, before) => {
       const [key, value] = entry.read(reader);
-      return (before as Map<string, Value>).set(key, value);
+      const entries = before === noEntries ? new Map<string, Value>() : (before as Map<string, Value>);
+      return entries.set(key, value);
     },
     write: (writer, values) => {
       for (const pair of values) writeTagged(writer, number, entry, pair);
