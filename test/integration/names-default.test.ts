@@ -100,6 +100,13 @@ ours('what the servers answer stays as it is', async () => {
   expect((await command([...await inNetworkOf('some'), bun, script('name-client.ts'), 'nx', 'A', 'udp', '512', '127.0.0.3'])).code).not.toBe(0);
 });
 
+ours('a storm of broken queries and answers takes nothing down', async () => {
+  const { code, stderr } = await command([...await inNetworkOf('some'), bun, script('name-storm.ts'), own, '5000']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(await ask('some', 'nx')).toMatchObject({ code: 0, data: [await address('nx')] });
+  expect(await subject.output('exec', 'some', 'echo', 'alive')).toBe('alive');
+});
+
 ours('only names that people have given are found', async () => {
   const id = await run('--hostname', 'nx-host', '--dns', own);
   const generated = (await subject.inspect(id, '{{.Name}}')).slice(1);
