@@ -107,4 +107,31 @@ it('either removes an image or does not', async () => {
   }
 });
 
+it('leaves nothing that is not as it should be, whatever it was doing', async () => {
+  const check = async (query = '') => (await subject.api.json<{ Findings: unknown[] }>('POST', `/system/check?${query}`)).Findings;
+  for (const [round, moment] of [20, 70, 150, 260].entries()) {
+    const id = await subject.output('run', '-d', '--network', 'none', 'busybox', 'sh', '-c', 'for i in $(seq 500); do echo $i >/n$i; done; sleep 1000');
+    await subject.output('load', { stdin: dockerArchive([{ tags: [`gone:${round}`], layers: [base, large], config: imageConfig([base, large]) }]) });
+    const requests: ((client: Client) => Promise<unknown>)[] = [
+      (client) => client.request('POST', '/images/load', dockerArchive([{ tags: [`killed:${round}`], layers: [base, tar(files(1000, `killed-${round}`))], config: imageConfig([base, tar(files(1000, `killed-${round}`))]) }])),
+      (client) => client.request('DELETE', `/images/gone:${round}`),
+      (client) => client.request('POST', `/commit?container=${id}&repo=committed-${round}`),
+      (client) => client.request('POST', `/build?networkmode=none&t=built:${round}`, tar([{ type: 'file', name: 'Dockerfile', data: `FROM busybox\nCOPY . /f\nRUN echo ${round} >/x\n` }, ...files(300, `built-${round}`)])),
+      async () => subject.docker('run', '--rm', '--network', 'none', '-v', '/anonymous', 'busybox', 'touch', '/anonymous/x'),
+    ];
+    const sent = requests.map((request) => {
+      const client = new Client(subject.engine.socket);
+      return request(client).catch(() => undefined).finally(() => client.close());
+    });
+    await new Promise((resolve) => setTimeout(resolve, moment));
+    await subject.engine.endDaemon('SIGKILL');
+    await Promise.all(sent);
+    await subject.engine.startDaemon();
+    // What is left is swept in the background.
+    while ((await check()).length > 0);
+    expect(await check('verify=1')).toEqual([]);
+    await subject.clear();
+  }
+});
+
 leavesNothingBehind(subject);
