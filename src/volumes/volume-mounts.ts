@@ -63,6 +63,16 @@ export class VolumeMounts {
     return { operations, settle };
   }
 
+  /** For a view of a container that does not run, in a mount namespace of its own: what nobody has mounted for all to see. */
+  async forView(volumes: readonly Volume[]): Promise<Operation[]> {
+    const operations: Operation[] = [];
+    for (const volume of volumes) {
+      const mount = localMount(volume.Options);
+      if (mount !== undefined && !this.isUsed(volume.Name)) operations.push(...mountOperations(await resolved(mount), volume.Mountpoint));
+    }
+    return operations;
+  }
+
   /** The container has run on since the last daemon. */
   adopt(container: string, volumes: readonly Volume[]): void {
     for (const volume of volumes) if (localMount(volume.Options) !== undefined) this.#stateOf(volume).users.add(container);

@@ -1,6 +1,7 @@
 /** Volumes: what a volume with options mounts, parts of volumes, refusals, events. */
 import { expect } from 'bun:test';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 
 const { subject, it } = useEngine();
@@ -103,6 +104,22 @@ it('tells of volumes made, mounted, unmounted and removed', async () => {
   await subject.output('volume', 'rm', '-f', 'told');
   const events = await subject.output('events', '--since', since, '--until', String(Math.floor(Date.now() / 1000) + 1), '--filter', 'volume=told', '--format', '{{.Action}}');
   expect(events.split('\n')).toEqual(['create', 'mount', 'unmount', 'destroy']);
+});
+
+it('shows to docker cp what a volume mounts, though the container does not run', async () => {
+  const source = path.join(subject.engine.scratch, 'cp-source');
+  mkdirSync(source);
+  writeFileSync(path.join(source, 'file'), 'content');
+  await subject.output('volume', 'create', '--opt', 'type=none', '--opt', `device=${source}`, '--opt', 'o=bind', 'cp-mounted');
+  const id = await subject.output('create', '-v', 'cp-mounted:/v', 'busybox', 'sleep', '1000');
+  const { body } = await subject.api.request('GET', `/containers/${id}/archive?path=/v/file`);
+  expect(body.subarray(512, 519).toString()).toBe('content');
+  await subject.output('cp', path.join(source, 'file'), `${id}:/v/copied`);
+  expect(readFileSync(path.join(source, 'copied'), 'utf8')).toBe('content');
+  await subject.output('rm', id);
+  await subject.output('volume', 'create', '--opt', 'type=none', '--opt', 'device=/not/there', '--opt', 'o=bind', 'cp-missing');
+  const missing = await subject.output('create', '-v', 'cp-missing:/v', 'busybox', 'true');
+  expect((await subject.docker('cp', `${missing}:/v`, '-')).stderr).toMatch(/failed to mount local volume: mount \/not\/there:.*: no such file or directory/);
 });
 
 leavesNothingBehind(subject);

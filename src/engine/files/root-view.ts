@@ -12,6 +12,8 @@ import type { RootDescription } from '../../storage/driver.ts';
 import type { Container } from '../container.ts';
 import { isAlive } from '../container-state.ts';
 import type { EngineContext } from '../context.ts';
+import { volumeFailure } from '../../volumes/volume-mounts.ts';
+import { volumesOf } from '../container-volumes.ts';
 import { imageMountSources } from '../image-mounts.ts';
 import { networkFiles } from '../launch-request.ts';
 import { mountByDriver, remapOf, unmountByDriver } from '../root-mounts.ts';
@@ -74,13 +76,19 @@ async function openByDriver(context: EngineContext, container: Container, mounts
   }
 }
 
-function open(
+async function open(
   context: EngineContext, container: Container, mounts: readonly OciMount[], { mounted, readOnly }: { mounted: boolean; readOnly: boolean },
 ): Promise<RootView> {
-  return context.launcher.view(compileView({
-    root: rootSource(describeRoot(context, container), { remapped: false, readOnly }),
-    images: imageMountSources(context, container.record), mappings: remapOf(context, container), mounted, mounts,
-  }));
+  // Without mounts it is to show the layers alone.
+  const volumes = mounted || mounts.length === 0 ? [] : await context.volumeMounts.forView(volumesOf(context, container));
+  try {
+    return await context.launcher.view(compileView({
+      root: rootSource(describeRoot(context, container), { remapped: false, readOnly }),
+      images: imageMountSources(context, container.record), mappings: remapOf(context, container), mounted, volumes, mounts,
+    }));
+  } catch (error) {
+    throw volumeFailure(error) ?? error;
+  }
 }
 
 const describeRoot = (context: EngineContext, { record }: Container): RootDescription => context.storage.root(record.id, record.topLayer);

@@ -24,12 +24,14 @@ export interface CompileViewInput {
   readonly images: readonly RootSource[];
   /** The container runs: its roots are mounted already. */
   readonly mounted: boolean;
+  /** What binds need to be mounted first, in the view's own mount namespace. */
+  readonly volumes?: readonly Operation[];
   /** Binds only. */
   readonly mounts: readonly OciMount[];
 }
 
 /** Fails at `pivotRoot` with EINVAL when the root was to be mounted already and is not. */
-export function compileView({ root, images, mappings, mounted, mounts }: CompileViewInput): ViewPlan {
+export function compileView({ root, images, mappings, mounted, volumes = [], mounts }: CompileViewInput): ViewPlan {
   const slots = new Slots();
   // A tree is seen as it is on disk: nobody could make a file in one that is shown with other ids.
   const userNamespaceSlot = mappings !== null && !mounted && root.kind === 'overlay' ? slots.take() : undefined;
@@ -59,6 +61,7 @@ export function compileView({ root, images, mappings, mounted, mounts }: Compile
         propagation: BigInt(mountFlag.MS_SLAVE | mountFlag.MS_REC),
         recursive: 1,
       }),
+      ...volumes,
       ...(mounted ? [] : [root, ...images].flatMap((each) => prepareRoot(each, userNamespaceSlot, layersSlot))),
       op('openRoot', 'everything below happens inside it', { path: rootPath(root), bind: root.kind === 'directory' ? 1 : 0 }),
       ...compiled.prepare,
