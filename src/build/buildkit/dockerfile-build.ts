@@ -4,15 +4,17 @@
  */
 import { CaissonError, notImplemented } from '../../errors.ts';
 import type { Platform } from '../../images/platform.ts';
+import { expand } from '../../images/shell-words.ts';
 import { canonical, parseReference, withDefaultTag } from '../../images/reference.ts';
 import type { Digest } from '../../storage/driver.ts';
+import { type Checks, environmentIn, runChecks } from '../checks/run.ts';
 import type { Dockerfile } from '../dockerfile/instruction.ts';
 import { parseDockerfile } from '../dockerfile/parse.ts';
 import { BuildArgs } from '../frontend/build-args.ts';
 import type { ResolveImage } from '../frontend/options.ts';
 import { Planner } from '../frontend/plan.ts';
 import { platformArgs } from '../frontend/platform-args.ts';
-import { neededStages, targetStage } from '../frontend/stage-selection.ts';
+import { findStage, neededStages, targetStage } from '../frontend/stage-selection.ts';
 import type { PlannedStage, Step } from '../frontend/step.ts';
 import { imageVertex, type Vertex } from '../graph/vertex.ts';
 import { readIgnoreFile } from '../ignore-patterns.ts';
@@ -60,6 +62,8 @@ export class DockerfileBuild {
   /** By their topmost layers. */
   readonly #imageNames = new Map<Digest | null, string>();
   #file: SourceFile;
+  /** The step that has read it. */
+  #definition = '';
   /** The step that has failed first. */
   #failed: ShownStep | undefined;
 
@@ -77,6 +81,8 @@ export class DockerfileBuild {
     checkFrontend(this.#request.options.buildArgs['BUILDKIT_SYNTAX'] ?? dockerfile.syntax);
     const stages = await this.#planStages(dockerfile);
     const ignore = ownIgnore ?? await this.#readIgnore();
+    this.#warn(dockerfile, ignore ?? '', new Map(stages.flatMap(({ index, base }) =>
+      (base.kind === 'image' ? [[this.#baseName(dockerfile, index), environmentIn(base.image.config.config)] as const] : []))));
     const target = stages.at(-1)!;
     await this.#expectContexts(target.tree, readIgnoreFile(ignore ?? ''));
     this.#show(dockerfile, stages);
@@ -85,14 +91,64 @@ export class DockerfileBuild {
 
   /** Answers what is asked instead of a build. Rejects with RpcError. */
   async answer(request: string): Promise<Map<string, Uint8Array>> {
-    await this.#readDockerfile();
+    const ownIgnore = await this.#readDockerfile();
     const dockerfile = this.#parse();
     const { options } = this.#request;
+    const warnings = request === 'frontend.lint'
+      ? this.#checks(dockerfile, ownIgnore ?? await this.#readIgnore() ?? '', await this.#environments(dockerfile)).warnings : [];
     return this.#attempt(() => {
       const target = targetStage(dockerfile, options.target);
       const args = this.#args(dockerfile);
-      return answerSubrequest(request, { dockerfile, file: this.#file, needed: neededStages(dockerfile, target, args), buildArgs: options.buildArgs });
+      return answerSubrequest(request, { dockerfile, file: this.#file, needed: neededStages(dockerfile, target, args), buildArgs: options.buildArgs, warnings });
     });
+  }
+
+  /** What is better avoided, told with the step that has read the Dockerfile. Throws RpcError where that counts as an error. */
+  #warn(dockerfile: Dockerfile, ignore: string, environments: ReadonlyMap<string, readonly string[]>): void {
+    const { warnings, error } = this.#checks(dockerfile, ignore, environments);
+    const info = { filename: this.#file.name, data: Buffer.from(this.#file.text), language: 'Dockerfile' };
+    for (const { rule, description, url, detail, ranges } of warnings) {
+      this.#job.progress.warn({
+        vertex: this.#definition, level: 1, short: Buffer.from(`${rule}: ${detail} (line ${ranges[0]!.start})`), detail: [Buffer.from(description)], url, info,
+        ranges: ranges.map(({ start, end }) => ({ start: { line: start }, end: { line: end } })),
+      });
+    }
+    if (error) throw buildFailure(error, []);
+  }
+
+  #checks(dockerfile: Dockerfile, ignore: string, environments: ReadonlyMap<string, readonly string[]>): Checks {
+    const { host } = this.#parts;
+    const { buildArgs, platform, target } = this.#request.options;
+    return this.#attempt(() => runChecks({
+      text: this.#file.text, dockerfile, ignore, buildArgs, platformArgs: platformArgs(host, platform ?? host, target), environmentOf: (name) => environments.get(name),
+    }));
+  }
+
+  /** Of all base images that can be had: a check looks at stages that a build does not need, too. */
+  async #environments(dockerfile: Dockerfile): Promise<Map<string, readonly string[]>> {
+    const resolveImage = this.#resolveImage();
+    const environments = new Map<string, readonly string[]>();
+    for (const index of dockerfile.stages.keys()) {
+      const name = this.#baseName(dockerfile, index);
+      if (name === '' || name === 'scratch' || findStage(dockerfile.stages, index, name) !== undefined) continue;
+      try {
+        const image = await resolveImage(name, this.#request.options.platform, () => undefined);
+        environments.set(name, environmentIn(image.config.config));
+      } catch (error) {
+        if (!(error instanceof CaissonError)) throw error;
+      }
+    }
+    return environments;
+  }
+
+  /** Empty for what cannot be expanded. */
+  #baseName(dockerfile: Dockerfile, index: number): string {
+    const args = this.#args(dockerfile);
+    try {
+      return expand(dockerfile.stages[index]!.from.base, (name) => args.global(name), { escape: dockerfile.escape });
+    } catch {
+      return '';
+    }
   }
 
   /** Makes the steps known to a session of the solver: what they are called, and which of them must run again. */
@@ -126,8 +182,10 @@ export class DockerfileBuild {
   async #readDockerfile(): Promise<string | undefined> {
     const { filename } = this.#request;
     const names = [filename, `${filename}.dockerignore`, ...(filename === 'Dockerfile' ? ['dockerfile'] : [])];
-    const [text, ignore, lower] = await this.#internal(`[internal] load build definition from ${filename}`, (vertex) =>
-      this.#job.readFiles(vertex, this.#request.dockerfileName, names, this.#parts.temporary(), 'transferring dockerfile:'));
+    const [text, ignore, lower] = await this.#internal(`[internal] load build definition from ${filename}`, (vertex) => {
+      this.#definition = vertex.digest;
+      return this.#job.readFiles(vertex, this.#request.dockerfileName, names, this.#parts.temporary(), 'transferring dockerfile:');
+    });
     const found = text ?? lower;
     if (found === undefined) throw buildFailure(new CaissonError('invalid-parameter', `failed to read dockerfile: open ${filename}: no such file or directory`), []);
     this.#file = { name: filename, text: found };

@@ -3,6 +3,8 @@
  * to be said against it. The answers are JSON in the shape of BuildKit's frontend/subrequests.
  */
 import { invalidParameter } from '../../errors.ts';
+import type { CheckWarning } from '../checks/rules.ts';
+import { warningsJson } from '../checks/run.ts';
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instruction.ts';
 import { parseRunMount } from '../dockerfile/run-mount.ts';
 import type { SourceFile } from './build-error.ts';
@@ -13,6 +15,7 @@ export interface SubrequestInput {
   /** Indexes of the stages that are needed, the one asked for last. */
   readonly needed: readonly number[];
   readonly buildArgs: Readonly<Record<string, string | null>>;
+  readonly warnings: readonly CheckWarning[];
 }
 
 interface Lines {
@@ -31,7 +34,7 @@ export function answerSubrequest(request: string, input: SubrequestInput): Map<s
 const answers: Readonly<Record<string, (input: SubrequestInput) => object>> = {
   'frontend.outline': outline,
   'frontend.targets': targets,
-  'frontend.lint': ({ file }) => ({ warnings: null, sources: [{ filename: file.name, data: encoded(file), language: 'Dockerfile' }] }),
+  'frontend.lint': ({ file, warnings }) => ({ warnings: warnings.length === 0 ? null : warningsJson(warnings), sources: [{ filename: file.name, data: encoded(file), language: 'Dockerfile' }] }),
   'frontend.subrequests.describe': () => Object.keys(answers).map((name) => ({ name, version: '1.0.0', type: 'rpc' })),
 };
 

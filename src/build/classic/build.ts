@@ -7,6 +7,7 @@ import type { ImageService, ProgressRecord } from '../../images/service.ts';
 import type { Digest, StorageDriver } from '../../storage/driver.ts';
 import type { BuildCacheStore } from '../../store/build-cache.ts';
 import { takeDockerfile } from '../context/dockerfile.ts';
+import { type ChecksInput, runChecks, warningsJson } from '../checks/run.ts';
 import type { ContextPool } from '../context/pool.ts';
 import { receiveContext } from '../context/receive.ts';
 import { fetchContext } from '../context/remote.ts';
@@ -20,7 +21,7 @@ import { neededStages, targetStage } from '../frontend/stage-selection.ts';
 import type { PlannedStage, Step } from '../frontend/step.ts';
 import { Session } from '../solver/session.ts';
 import type { Solver } from '../solver/solver.ts';
-import { type ChecksInput, checksRecord, readIgnore, runChecks } from './checks.ts';
+import { environmentHere, readIgnore } from './checks.ts';
 import { explainStep } from './explain.ts';
 import { OrderedOutput, type Channel } from './ordered-output.ts';
 import { runStage } from './stage-run.ts';
@@ -112,8 +113,10 @@ export class ClassicBuilder {
   #passesChecks(request: ClassicBuildRequest, source: Pick<ChecksInput, 'text' | 'dockerfile' | 'ignore'>, send: Send): boolean {
     const { images, host } = this.#parts;
     const { buildArgs, platform } = request;
-    const { warnings, error } = runChecks({ ...source, buildArgs, platform, images, platformArgs: platformArgs(host, platform ?? host, request.target) });
-    void send(checksRecord(warnings));
+    const { warnings, error } = runChecks({
+      ...source, buildArgs, environmentOf: (name) => environmentHere(images, name, platform), platformArgs: platformArgs(host, platform ?? host, request.target),
+    });
+    void send({ checks: warningsJson(warnings) });
     if (error) void send(failure(error));
     return error === undefined && request.check === 'also';
   }
