@@ -2,9 +2,10 @@
  * `docker save`: a docker-archive that is an OCI image layout too, as Docker 25 and newer write it. The same images
  * give the same bytes.
  */
-import { type Digest, sha256 } from '../storage/digest.ts';
+import type { Digest } from '../storage/digest.ts';
 import type { StorageDriver } from '../storage/driver.ts';
-import { encodeHeader, endOfArchive, padding } from '../storage/tar/writer.ts';
+import { endOfArchive } from '../storage/tar/writer.ts';
+import { type ArchiveBlob, archivedBlobs, archivedFile, blobPath, bytesBlob, documentBlob } from './archive-blobs.ts';
 import { checkedLayer } from './checked-layer.ts';
 import { chainIds } from './config.ts';
 import { canonical, familiar, familiarName, type Reference } from './reference.ts';
@@ -19,14 +20,6 @@ export interface ImageToSave {
   readonly parent: Digest | null;
 }
 
-interface Blob {
-  readonly digest: Digest;
-  readonly size: number;
-  /** Seconds since 1970: an image's own parts have the time when it was made, the archive's have none. */
-  readonly time: number;
-  readonly content: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
-}
-
 const layerMediaType = 'application/vnd.oci.image.layer.v1.tar';
 const manifestMediaType = 'application/vnd.oci.image.manifest.v1+json';
 
@@ -35,7 +28,7 @@ const manifestMediaType = 'application/vnd.oci.image.manifest.v1+json';
  * disk.
  */
 export async function* save(storage: StorageDriver, images: readonly ImageToSave[]): AsyncGenerator<Uint8Array> {
-  const blobs = new Map<Digest, Blob>();
+  const blobs = new Map<Digest, ArchiveBlob>();
   const manifest: object[] = [];
   const index: object[] = [];
   const repositories: Record<string, Record<string, string>> = {};
@@ -43,42 +36,31 @@ export async function* save(storage: StorageDriver, images: readonly ImageToSave
   for (const image of images) {
     time = Math.max(time, timeOf(image.config));
     const layers = layerBlobs(storage, image.config);
-    const ociManifest = document(manifestOf(image, layers));
+    const ociManifest = documentBlob(manifestOf(image, layers));
     const config = bytesBlob(image.configBytes, timeOf(image.config));
     for (const blob of [...layers, ociManifest, config]) if (!blobs.has(blob.digest)) blobs.set(blob.digest, blob);
     manifest.push(dockerManifest(image, layers, images));
     index.push(...indexEntries(image, ociManifest));
     for (const { name, tag } of image.references) {
       const top = layers.at(-1);
-      if (tag !== undefined && top) (repositories[familiarName(name)] ??= {})[tag] = hex(top.digest);
+      if (tag !== undefined && top) (repositories[familiarName(name)] ??= {})[tag] = top.digest.slice('sha256:'.length);
     }
   }
-  yield* directory('blobs/', time);
-  yield* directory('blobs/sha256/', time);
-  for (const [digest, blob] of [...blobs].sort(([a], [b]) => (a < b ? -1 : 1))) yield* file(blobPath(digest), blob);
-  yield* file(
+  yield* archivedBlobs(blobs, time);
+  yield* archivedFile(
     'index.json',
-    document({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: index }),
+    documentBlob({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: index }),
   );
-  yield* file('manifest.json', document(manifest, '\n'));
-  yield* file('oci-layout', document({ imageLayoutVersion: '1.0.0' }));
-  if (Object.keys(repositories).length > 0) yield* file('repositories', document(repositories, '\n'));
+  yield* archivedFile('manifest.json', documentBlob(manifest, '\n'));
+  yield* archivedFile('oci-layout', documentBlob({ imageLayoutVersion: '1.0.0' }));
+  if (Object.keys(repositories).length > 0) yield* archivedFile('repositories', documentBlob(repositories, '\n'));
   yield endOfArchive;
 }
-
-const hex = (digest: Digest) => digest.slice('sha256:'.length);
-const blobPath = (digest: Digest) => `blobs/sha256/${hex(digest)}`;
 
 /** When an image was made; 0 when it does not say. */
 const timeOf = ({ created }: ImageConfigJson) => Math.max(0, Math.floor((Date.parse(created ?? '') || 0) / 1000));
 
-function bytesBlob(bytes: Uint8Array, time: number): Blob {
-  return { digest: sha256(bytes), size: bytes.length, time, content: () => [bytes] };
-}
-
-const document = (json: object, end = ''): Blob => bytesBlob(Buffer.from(JSON.stringify(json) + end), 0);
-
-function layerBlobs(storage: StorageDriver, config: ImageConfigJson): Blob[] {
+function layerBlobs(storage: StorageDriver, config: ImageConfigJson): ArchiveBlob[] {
   return chainIds(config.rootfs.diff_ids).map((chainId, index) => {
     const digest = config.rootfs.diff_ids[index] as Digest;
     const size = storage.packedSize(chainId);
@@ -90,7 +72,7 @@ function platformOf({ architecture, os, variant }: ImageConfigJson): object {
   return { architecture, os, ...(variant ? { variant } : {}) };
 }
 
-function manifestOf({ id, configBytes }: ImageToSave, layers: readonly Blob[]): object {
+function manifestOf({ id, configBytes }: ImageToSave, layers: readonly ArchiveBlob[]): object {
   return {
     schemaVersion: 2,
     mediaType: manifestMediaType,
@@ -101,7 +83,7 @@ function manifestOf({ id, configBytes }: ImageToSave, layers: readonly Blob[]): 
 
 function dockerManifest(
   { id, parent, references }: ImageToSave,
-  layers: readonly Blob[],
+  layers: readonly ArchiveBlob[],
   images: readonly ImageToSave[],
 ): object {
   return {
@@ -115,7 +97,7 @@ function dockerManifest(
   };
 }
 
-function indexEntries({ config, references }: ImageToSave, { digest, size }: Blob): object[] {
+function indexEntries({ config, references }: ImageToSave, { digest, size }: ArchiveBlob): object[] {
   const descriptor = { mediaType: manifestMediaType, digest, size, platform: platformOf(config) };
   if (references.length === 0) return [descriptor];
   return references.map((reference) => ({
@@ -125,16 +107,4 @@ function indexEntries({ config, references }: ImageToSave, { digest, size }: Blo
       'org.opencontainers.image.ref.name': reference.tag,
     },
   }));
-}
-
-const mtime = (seconds: number) => ({ seconds, nanoseconds: 0 });
-
-function* directory(name: string, time: number): Generator<Uint8Array> {
-  yield encodeHeader({ name, type: 'directory', mode: 0o755, mtime: mtime(time) });
-}
-
-async function* file(name: string, { size, time, content }: Blob): AsyncGenerator<Uint8Array> {
-  yield encodeHeader({ name, type: 'file', mode: 0o644, size, mtime: mtime(time) });
-  yield* content();
-  yield padding(size);
 }

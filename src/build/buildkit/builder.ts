@@ -11,6 +11,7 @@ import { buildFailure } from './build-error.ts';
 import { BuildJob } from './build-job.ts';
 import { ClientSessions, noSession } from './client-session.ts';
 import { DockerfileBuild, type PlannedBuild } from './dockerfile-build.ts';
+import type { ExporterParts } from './exporters/exporter.ts';
 import { exporterNamed } from './exporters/index.ts';
 import { dockerfileRequest } from './frontend-options.ts';
 import { describeImage, type StageImage, stageImage } from './image-config.ts';
@@ -33,6 +34,7 @@ export interface BuilderParts {
   /** The clients' directories, between builds. */
   readonly localContexts: LocalContexts;
   readonly resolveImage: (job: BuildJob, pull: boolean) => ResolveImage;
+  readonly credentials: ExporterParts['credentials'];
 }
 
 /** A Dockerfile that has been planned; it is solved when somebody needs what it gives. */

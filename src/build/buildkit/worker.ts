@@ -7,5 +7,10 @@ const workerId = crypto.randomUUID();
 
 export const builderVersion = { package: 'github.com/caisson/caisson', version: `v${version}`, revision: '' };
 
-/** Clients look for a snapshotter among the labels, and take what has one for containerd's image store: that is not here. */
-export const workerRecordOf = (host: Platform) => ({ id: workerId, platforms: [host], version: builderVersion });
+/**
+ * Of Docker's own engines buildx takes those that have a snapshotter for able to export archives; it refuses to ask the others. There is
+ * none here, but the archives are.
+ */
+const labels = new Map([['org.mobyproject.buildkit.worker.snapshotter', 'caisson']]);
+
+export const workerRecordOf = (host: Platform) => ({ id: workerId, labels, platforms: [host], version: builderVersion });

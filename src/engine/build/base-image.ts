@@ -37,7 +37,7 @@ function local(images: ImageService, name: string, platform: Platform | undefine
   }
 }
 
-function registryOf(repository: string): string {
+export function registryOf(repository: string): string {
   const domain = repository.split('/', 1)[0]!;
   return domain === 'docker.io' ? hubKey : domain;
 }

@@ -12,7 +12,7 @@ import { anonymous } from '../../images/registry/credentials.ts';
 import { makeSpread } from '../../storage/spread.ts';
 import type { EngineContext } from '../context.ts';
 import type { BuildService } from '../engine.ts';
-import { createImageResolver } from './base-image.ts';
+import { createImageResolver, registryOf } from './base-image.ts';
 import { buildUsage, cacheUsage, pruneBuildCache } from './cache-usage.ts';
 import { sessionCredentials } from './session-credentials.ts';
 import { createStepExecutor } from './step-container.ts';
@@ -37,6 +37,7 @@ export function createBuildService(context: EngineContext): BuildService {
     return createBuildkitService({
       images, storage, solver, temporaryRoot, host: hostPlatform(), localContexts,
       resolveImage: (job, pull) => createImageResolver(images, { pull, signal: job.signal, credentials: (registry) => sessionCredentials(job, registry) }),
+      credentials: (job, repository) => sessionCredentials(job, registryOf(repository)),
       usage: cacheUsage(context, cache, kept),
     });
   };

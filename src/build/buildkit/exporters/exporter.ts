@@ -1,4 +1,5 @@
 /** What becomes of a build that has been solved: an image, files at the client. */
+import type { Credentials } from '../../../images/registry/credentials.ts';
 import type { ImageService } from '../../../images/service.ts';
 import type { StorageDriver } from '../../../storage/driver.ts';
 import type { BuildJob } from '../build-job.ts';
@@ -16,6 +17,8 @@ export interface ExportRequest {
 export interface ExporterParts {
   readonly images: ImageService;
   readonly storage: StorageDriver;
+  /** What the client says to the registry of a repository. */
+  readonly credentials: (job: BuildJob, repository: string) => Promise<Credentials>;
 }
 
 /** Resolves to what the client is told: `containerimage.digest`, … */
