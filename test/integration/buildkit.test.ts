@@ -3,9 +3,11 @@ import { beforeAll, expect } from 'bun:test';
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Docker from 'dockerode';
+import { sha256 } from '../support/archives.ts';
 import { run, type CommandOptions } from '../support/command.ts';
 import { buildArchive, file } from '../support/build.ts';
 import { installPlugins } from '../support/plugins.ts';
+import { RealRegistry } from '../support/registry.ts';
 import { missing, requires } from '../support/requirements.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 import { tar } from '../support/tar.ts';
@@ -305,6 +307,41 @@ itHere('shows the cache, and prunes it', async () => {
   expect(await subject.output('buildx', 'prune', '-af')).toMatch(/Total:\s+[\d.]+[kM]B/);
   expect(await subject.output('buildx', 'du')).toMatch(/Total:\s+0B/);
   expect(readdirSync(kept)).toEqual([]);
+});
+
+itHere('writes archives to the client, of OCI and for docker load', async () => {
+  const directory = context('FROM busybox\nRUN echo hi >/hi\nCMD ["cat", "/hi"]\n');
+  const archives = { oci: path.join(directory, 'oci.tar'), docker: path.join(directory, 'docker.tar'), plain: path.join(directory, 'plain.tar') };
+  const built = await build(directory, '-o', `type=oci,dest=${archives.oci},name=archived:oci`, '-o', `type=docker,dest=${archives.docker},name=archived:docker,compression=zstd`,
+    '-o', `type=oci,dest=${archives.plain},compression=uncompressed,annotation.made.by=test`);
+  expect([built.code, built.text]).toEqual([0, expect.any(String)]);
+  for (const format of ['oci', 'docker']) expect(ofStep(built, `exporting to ${format} image format`)).toContain('DONE');
+  const json = async (archive: string, name: string) => JSON.parse((await run(['tar', 'xOf', archive, name])).stdout) as never;
+  for (const [archive, layer] of [[archives.oci, '.tar+gzip'], [archives.docker, '.tar.zstd'], [archives.plain, '.tar']] as const) {
+    const { manifests: [first] } = await json(archive, 'index.json') as { manifests: [{ digest: string; size: number }] };
+    const manifest = (await run(['tar', 'xOf', archive, `blobs/sha256/${first.digest.slice(7)}`])).stdout;
+    expect([Buffer.byteLength(manifest), sha256(manifest)]).toEqual([first.size, first.digest.slice(7)]);
+    for (const { mediaType } of (JSON.parse(manifest) as { layers: { mediaType: string }[] }).layers) expect(mediaType.endsWith(layer)).toBe(true);
+    if (archive === archives.plain) expect(JSON.parse(manifest)).toMatchObject({ annotations: { 'made.by': 'test' } });
+  }
+  for (const format of ['oci', 'docker'] as const) {
+    expect(await subject.output('load', '-q', '-i', archives[format])).toBe(`Loaded image: archived:${format}`);
+    expect((await subject.docker('run', '--rm', '--network=none', `archived:${format}`)).stdout).toBe('hi\n');
+  }
+  const refused = await build(directory, '-o', `type=oci,tar=false,dest=${path.join(directory, 'layout')}`);
+  expect(refused.log.at(-1)).toContain('"tar=false" is not supported');
+});
+
+requires(...needs, 'docker-registry')('pushes what was built', async () => {
+  const registry = await RealRegistry.start(subject, { port: 5055 });
+  const directory = context('FROM busybox\nRUN echo pushed >/pushed\n');
+  const name = `${registry.address}/kit/pushed:1`;
+  expect((await build(directory, '-t', name, '--push')).code).toBe(0);
+  await subject.output('rmi', name);
+  await subject.output('pull', '-q', name);
+  expect((await subject.docker('run', '--rm', '--network=none', name, 'cat', '/pushed')).stdout).toBe('pushed\n');
+  const failing = await build(directory, '-t', 'localhost:1/kit/pushed:1', '--push');
+  expect([failing.code, failing.log.at(-1)]).toEqual([1, expect.stringContaining('Get "http://localhost:1/v2/": dial tcp')]);
 });
 
 leavesNothingBehind(subject, ...needs);
