@@ -5,6 +5,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from '../support/build.ts';
 import { run } from '../support/command.ts';
+import { dockerCommand } from '../support/docker-command.ts';
+import { installPlugins } from '../support/plugins.ts';
 import { requires } from '../support/requirements.ts';
 import { leavesNothingBehind, useEngine } from '../support/subject.ts';
 
@@ -99,6 +101,21 @@ itHere('builds what a repository holds', async () => {
   const answer = await build(subject.engine.socket, '', [], { remote: `${url}#main:sub`, t: 'from-git:1' });
   expect([answer.status, answer.message, answer.error]).toEqual([200, '', undefined]);
   expect(await subject.output('run', '--rm', 'from-git:1', 'cat', '/inner')).toBe('inner');
+});
+
+requires(...needs, 'caisson', 'git', 'buildx')('is where BuildKit’s clients get contexts from, too', async () => {
+  await served();
+  installPlugins(subject.environment['DOCKER_CONFIG']!);
+  const context = path.join(subject.engine.scratch, 'empty');
+  mkdirSync(context);
+  const buildx = async (words: readonly string[], stdin = '') => {
+    const { code, stderr } = await run([dockerCommand() as string, 'buildx', 'build', '-t', 'from-git:2', ...words], { env: subject.environment, stdin });
+    expect([code, stderr]).toEqual([0, expect.anything()]);
+  };
+  await buildx([`${url}#main:sub`]);
+  expect(await subject.output('run', '--rm', 'from-git:2', 'cat', '/inner')).toBe('inner');
+  await buildx(['--build-context', `other=${url}#v1`, '-f', '-', context], 'FROM busybox\nCOPY --from=other file /\n');
+  expect(await subject.output('run', '--rm', 'from-git:2', 'cat', '/file')).toBe('one');
 });
 
 leavesNothingBehind(subject);

@@ -3,6 +3,7 @@ import { CaissonError, invalidParameter, notImplemented } from '../../errors.ts'
 import type { Platform } from '../../images/platform.ts';
 import { familiar, parseReference } from '../../images/reference.ts';
 import type { NamedContext, ResolveImage } from '../frontend/options.ts';
+import { isGitUrl, parseGitUrl } from '../git/url.ts';
 import { imageVertex, scratch, vertex, type Vertex } from '../graph/vertex.ts';
 import type { StageImage } from './image-config.ts';
 
@@ -17,6 +18,10 @@ export interface NamedContextParts {
 export async function namedContext({ attributes, resolveImage, input }: NamedContextParts, name: string, platform: Platform | undefined): Promise<NamedContext | undefined> {
   const given = attributes.get(`context:${keyOf(name)}`);
   if (given === undefined) return undefined;
+  if (isGitUrl(given)) {
+    const files = vertex({ kind: 'git', ...parseGitUrl(given) });
+    return { kind: 'tree', files, tree: copyOf(files), config: undefined };
+  }
   const [scheme, rest] = splitScheme(given, name);
   switch (scheme) {
     case 'docker-image': return { kind: 'image', image: await resolveImage(rest.replace(/^\/\//, ''), platform, () => undefined) };
