@@ -90,6 +90,10 @@ it('shows where a build has failed', async () => {
   expect(failing.log.at(-8)).toBe('------');
   const missing = await build(context('FROM busybox\nCOPY nofile /\n'));
   expect(missing.log.at(-1)).toBe('ERROR: failed to build: failed to solve: failed to compute cache key: failed to calculate checksum of ref REF: "/nofile": not found');
+  const last = async (dockerfile: string): Promise<string> => (await build(context(dockerfile))).log.at(-1) ?? '';
+  expect(await last('FROM busybox\nCOPY --from=9 a b')).toBe('ERROR: failed to build: failed to solve: invalid stage index 9');
+  expect(await last('')).toBe('ERROR: failed to build: failed to solve: the Dockerfile cannot be empty');
+  expect(await last('FROM scratch\nADD http://127.0.0.1:1/x /')).toBe('ERROR: failed to build: failed to solve: failed to load cache key: Get "http://127.0.0.1:1/x": dial tcp 127.0.0.1:1: connect: connection refused');
   const syntax = await build(context('FROM busybox\nRUNN x'));
   expect(syntax.log.slice(-6)).toEqual([
     'Dockerfile:2', '--------------------', '   1 |     FROM busybox', '   2 | >>> RUNN x', '--------------------',

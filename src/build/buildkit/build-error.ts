@@ -27,18 +27,18 @@ export function stepFailure(error: unknown): string {
   if (error instanceof RunError) return `process ${JSON.stringify(error.argv.join(' '))} did not complete successfully: exit code: ${error.exitCode}`;
   if (error instanceof SourceNotFound) return `failed to calculate checksum of ref ${refOf(error)}: ${JSON.stringify(posix.join('/', error.path))}: not found`;
   // The classic builder's words for what cannot be taken apart begin with more.
-  return error instanceof Error ? error.message.replace(/^failed to parse Dockerfile: /, '') : String(error);
+  return error instanceof Error ? error.message.replace(/^(?:failed to parse Dockerfile|ADD failed): /, '') : String(error);
 }
 
 /** BuildKit names the tree that it has looked into. */
 const refOf = ({ tree }: SourceNotFound): string => tree.slice('sha256:'.length, 'sha256:'.length + 25);
 
-/** The same as the sentence for the whole build. */
-export function buildFailure(error: unknown, details: readonly ErrorDetail[]): RpcError {
+/** The same as the sentence for the whole build, after what was attempted. */
+export function buildFailure(error: unknown, details: readonly ErrorDetail[], attempted = ''): RpcError {
   if (error instanceof RpcError) return new RpcError(error.code, error.message, [...error.details, ...details]);
   if (error instanceof BuildCancelled) return new RpcError(rpcCode.cancelled, 'context canceled', details);
   const sentence = stepFailure(error);
-  const prefix = error instanceof SourceNotFound ? 'failed to compute cache key: ' : '';
+  const prefix = error instanceof SourceNotFound ? 'failed to compute cache key: ' : attempted;
   return new RpcError(error instanceof CaissonError ? codeOf[error.class] : rpcCode.unknown, prefix + sentence, details);
 }
 

@@ -2,7 +2,7 @@
  * The Dockerfile frontend for BuildKit's way in: the Dockerfile and `.dockerignore` are asked for, base images are found, and what is
  * planned becomes steps that the client sees. Files of the context come when a step needs them, and only those that some step names.
  */
-import { CaissonError, notImplemented } from '../../errors.ts';
+import { CaissonError, invalidParameter, notImplemented } from '../../errors.ts';
 import type { Platform } from '../../images/platform.ts';
 import { expand } from '../../images/shell-words.ts';
 import { canonical, parseReference, withDefaultTag } from '../../images/reference.ts';
@@ -16,7 +16,7 @@ import { Planner } from '../frontend/plan.ts';
 import { platformArgs } from '../frontend/platform-args.ts';
 import { findStage, neededStages, targetStage } from '../frontend/stage-selection.ts';
 import type { PlannedStage, Step } from '../frontend/step.ts';
-import { imageVertex, type Vertex } from '../graph/vertex.ts';
+import { imageVertex, type Operation, type Vertex } from '../graph/vertex.ts';
 import { readIgnoreFile } from '../ignore-patterns.ts';
 import type { Observer, Session, Watcher } from '../solver/session.ts';
 import { BuildCancelled } from '../solver/run-error.ts';
@@ -65,7 +65,7 @@ export class DockerfileBuild {
   /** The step that has read it. */
   #definition = '';
   /** The step that has failed first. */
-  #failed: ShownStep | undefined;
+  #failed: (ShownStep & { readonly kind: Operation['kind'] }) | undefined;
 
   constructor(parts: DockerfileBuildParts, job: BuildJob, request: DockerfileRequest) {
     this.#parts = parts;
@@ -166,14 +166,16 @@ export class DockerfileBuild {
     begins: ({ digest }) => this.#shown.get(digest)?.vertex.begin(),
     ends: ({ digest, operation }, { cached, failure }) => {
       const shown = this.#shown.get(digest);
-      if (failure !== undefined && !(failure instanceof BuildCancelled)) this.#failed ??= shown;
+      if (failure !== undefined && !(failure instanceof BuildCancelled)) this.#failed ??= shown && { ...shown, kind: operation.kind };
       shown?.vertex.end({ cached: cached && operation.kind !== 'context' && operation.kind !== 'inline', ...(failure === undefined ? {} : { error: stepFailure(failure) }) });
     },
   };
 
   /** What the client is told of an error of a step. */
   failure(error: unknown): Error {
-    const { vertex, range } = this.#failed ?? {};
+    const { vertex, range, kind } = this.#failed ?? {};
+    // Clients are told of a download only that it has failed.
+    if (kind === 'download') return buildFailure(error, vertex ? [vertexDetail(vertex.digest)] : [], 'failed to load cache key: ');
     return buildFailure(error, [
       ...(range === undefined ? [] : [sourceDetail(this.#file, [range])]), ...(vertex ? [vertexDetail(vertex.digest)] : []),
     ]);
@@ -200,6 +202,7 @@ export class DockerfileBuild {
   }
 
   #parse(): Dockerfile {
+    if (this.#file.text === '') throw buildFailure(invalidParameter('the Dockerfile cannot be empty', { object: this.#file.name }), []);
     try {
       return parseDockerfile(this.#file.text);
     } catch (error) {
@@ -226,6 +229,7 @@ export class DockerfileBuild {
       resolveContext: (name, platform) => namedContext({ attributes: this.#request.attributes, resolveImage, input: this.#parts.input }, name, platform),
     });
     const target = this.#attempt(() => targetStage(dockerfile, options.target));
+    this.#attempt(() => checkStageNumbers(dockerfile));
     const stages: PlannedStage[] = [];
     for (const index of neededStages(dockerfile, target, args)) {
       const stage = await planner.plan(index, index === target, () => undefined);
@@ -336,6 +340,14 @@ export class DockerfileBuild {
 /** Labels that were asked for stand nowhere in the file. */
 const rangeOf = ({ line, endLine }: { readonly line: number; readonly endLine: number }): SourceRange | undefined =>
   line === 0 ? undefined : { start: line, end: endLine };
+
+/** Files can come from earlier stages by their numbers. Throws invalid-parameter for a number that is none of theirs. */
+function checkStageNumbers({ stages }: Dockerfile): void {
+  for (const [index, { instructions }] of stages.entries()) {
+    const wrong = instructions.find((each) => (each.kind === 'copy' || each.kind === 'add') && /^\d+$/.test(each.from) && Number(each.from) >= index);
+    if (wrong && 'from' in wrong) throw invalidParameter(`invalid stage index ${wrong.from}`, { object: wrong.original });
+  }
+}
 
 const frontends = /^(?:(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?)(?::[^@]*)?(?:@.*)?$/;
 
