@@ -17,6 +17,28 @@ it('gives a container an interface with an address and a default route', async (
   expect(await subject.inspect('plain', '{{.NetworkSettings.MacAddress}}')).toMatch(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
 });
 
+it('is on the networks that endpoints name, and on no other', async () => {
+  for (const name of ['named-1', 'named-2']) await subject.output('network', 'create', name);
+  const create = async (body: object) => {
+    const { status, body: answer } = await subject.api.request('POST', '/containers/create', { Image: 'busybox', Cmd: ['sleep', '1000'], ...body });
+    return status === 201 ? (JSON.parse(answer.toString()) as { Id: string }).Id : answer.toString().trim();
+  };
+  const networks = async (NetworkMode: string, ...names: string[]) => {
+    const id = await create({ HostConfig: { NetworkMode }, NetworkingConfig: { EndpointsConfig: Object.fromEntries(names.map((name) => [name, {}])) } });
+    await subject.output('start', id);
+    const interfaces = (await subject.output('exec', id, 'ls', '/sys/class/net')).split('\n').filter((name) => name.startsWith('eth'));
+    return [(await subject.inspect(id, '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}')).trim(), interfaces.length];
+  };
+  for (const mode of ['', 'default', 'bridge', 'none']) {
+    expect(await networks(mode, 'named-1')).toEqual(['named-1', 1]);
+    expect(await networks(mode, 'named-1', 'named-2')).toEqual(['named-1 named-2', 2]);
+  }
+  expect(await networks('named-1', 'bridge')).toEqual(['bridge', 1]);
+  expect(await networks('', 'default')).toEqual(['bridge', 1]);
+  expect(await create({ MacAddress: '02:00:00:00:00:09', NetworkingConfig: { EndpointsConfig: { 'named-1': {} } } }))
+    .toContain('unable to migrate container-wide MAC address to a specific network: HostConfig.NetworkMode must match the identity of a network in NetworkSettings.Networks');
+});
+
 it('lets containers on one bridge reach each other', async () => {
   await subject.output('run', '-d', '--name', 'server', 'busybox', 'sh', '-c', 'echo hello >/tmp/index.html; httpd -f -p 80 -h /tmp');
   const url = `http://${await address('server', 'bridge')}/index.html`;

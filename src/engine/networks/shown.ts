@@ -47,7 +47,7 @@ export function shownEndpoints(context: EngineContext, container: Container): Re
   const mode = record.hostConfig.NetworkMode ?? 'bridge';
   if (mode.startsWith('container:') || record.config.NetworkDisabled === true) return {};
   const { kind } = parseMode(mode);
-  if (kind === 'host' || kind === 'none') {
+  if (kind === 'host' || (kind === 'none' && Object.keys(record.networks).length === 0)) {
     const joined = state.status !== 'created';
     const id = joined && isAlive(state) ? derivedId('endpoint', record.id, mode) : '';
     return { [mode]: shown({}, joined ? context.networks.find(mode)?.id ?? '' : '', id, undefined, null) };
