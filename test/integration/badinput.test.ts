@@ -284,7 +284,7 @@ describe('starts that fail', () => {
 
 describe('a full disk', () => {
   // A data root of its own, small enough to be filled.
-  const full = new Subject({ prepare: 'mkdir $scratch/data && "$0" mount -t tmpfs -o size=24m tmpfs $scratch/data' });
+  const full = new Subject({ prepare: 'mkdir $scratch/data && "$0" mount -t tmpfs -o size=24m tmpfs $scratch/data' }, needs);
 
   ourOwn('is told in one sentence, and the engine goes on', async () => {
     await full.start();

@@ -14,13 +14,16 @@ setDefaultTimeout(TEST_PATIENCE);
 
 export class Subject {
   readonly #options: EngineOptions;
+  /** Without these it is not started. */
+  readonly needs: readonly Requirement[];
   #engine: RunningEngine | undefined;
   #client: Client | undefined;
   /** Ends what runs beside the engine, in its namespaces. */
   readonly companions: (() => Promise<void>)[] = [];
 
-  constructor(options: EngineOptions) {
+  constructor(options: EngineOptions, needs: readonly Requirement[]) {
     this.#options = options;
+    this.needs = needs;
   }
 
   async start(): Promise<void> {
@@ -103,7 +106,7 @@ export class Subject {
 /** Starts an engine before the tests of this file, and ends it after them. `it` skips when the engine's own needs are not met. */
 export function useEngine(options: EngineOptions = {}, ...needs: readonly Requirement[]): { subject: Subject; it: TestFunction; needs: readonly Requirement[] } {
   const all: Requirement[] = ['engine', 'root', 'docker-cli', 'overlay', 'cgroups', ...needs];
-  const subject = new Subject(options);
+  const subject = new Subject(options, all);
   if (missing(...all) === undefined) {
     beforeAll(() => subject.start(), TEST_PATIENCE);
     afterAll(() => subject.end(), TEST_PATIENCE);
@@ -116,7 +119,7 @@ export function useEngine(options: EngineOptions = {}, ...needs: readonly Requir
  * things, which are not ours to judge.
  */
 export function leavesNothingBehind(subject: Subject, ...needs: readonly Requirement[]): void {
-  requires('engine', 'root', 'docker-cli', 'overlay', 'cgroups', 'caisson', ...needs)('leaves nothing behind', async () => {
+  requires(...subject.needs, 'caisson', ...needs)('leaves nothing behind', async () => {
     await subject.clear();
     await subject.endCompanions();
     expect(await subject.engine.endDaemon('SIGTERM')).toBe(0);
