@@ -1,9 +1,8 @@
 /** Threads for work that would hold the event loop, for as long as there is such work. */
+import { idleTime } from './batches.ts';
 
 /** More of a kind would have to share the processors with the daemon, and each takes some 10 MB. */
 export const mostThreads = 2;
-/** Milliseconds that a thread waits for more work. */
-const idleTime = 10_000;
 
 export interface PooledThread {
   end(): void;
@@ -14,7 +13,7 @@ export class ThreadPool<Thread extends PooledThread> {
   readonly #make: () => Thread;
   readonly #idle: Thread[] = [];
   #count = 0;
-  readonly #waiting: ((thread: Thread) => void)[] = [];
+  readonly #waiting: PromiseWithResolvers<Thread>[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(make: () => Thread) {
@@ -25,21 +24,26 @@ export class ThreadPool<Thread extends PooledThread> {
   take(): Thread | undefined {
     const idle = this.#idle.pop();
     if (idle !== undefined || this.#count === mostThreads) return idle;
+    const made = this.#make();
     this.#count++;
-    return this.#make();
+    return made;
   }
 
   /** The next thread that is free. */
   async acquire(): Promise<Thread> {
-    return this.take() ?? new Promise<Thread>((resolve) => this.#waiting.push(resolve));
+    const free = this.take();
+    if (free !== undefined) return free;
+    const waiting = Promise.withResolvers<Thread>();
+    this.#waiting.push(waiting);
+    return waiting.promise;
   }
 
   /** Takes a thread back; one that is not usable is forgotten. */
   release(thread: Thread, usable: boolean): void {
-    const next = this.#waiting.shift();
-    if (next !== undefined) return next(usable ? thread : this.#make());
     if (usable) this.#idle.push(thread);
     else this.#count--;
+    const next = this.#waiting.shift();
+    if (next !== undefined) return void this.acquire().then(next.resolve, next.reject);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#endIdle(), idleTime);
     this.#timer.unref();

@@ -8,7 +8,7 @@ import type { UnpackAnswer, UnpackFailure, UnpackRequest } from './unpack-thread
 
 /** Batches on their way to a thread. */
 const mostBatches = 8;
-/** What a layer comes in; one that does not fill a single batch is there before a thread has begun. */
+/** What layers come in. */
 export const batchBuffers = new BufferPool(256 * 1024, 2 * mostBatches);
 
 type Outcome = Exclude<UnpackAnswer, { kind: 'taken' }>;

@@ -15,6 +15,9 @@ export interface Unpacked {
   readonly size: number;
 }
 
+/** Batches that are there before it is decided who unpacks them: what is no more has been unpacked before a thread has begun. */
+const batchesOfSmallLayer = 8;
+
 /**
  * Unpacks an uncompressed archive into a new directory. Rejects with invalid-parameter for a bad archive; what is in the
  * directory then is the caller's to remove, and nothing writes into it any more.
@@ -22,12 +25,21 @@ export interface Unpacked {
 export async function unpackLayer(target: LayerTarget, tar: AsyncIterable<Uint8Array>): Promise<Unpacked> {
   const hash = createHash('sha256');
   const batches = hashing(batchesOf(tar, batchBuffers), hash);
-  const first = await batches.next();
-  const all = first.done === true ? batches : startingWith(first.value, batches);
-  const isLarge = first.done !== true && first.value.length === batchBuffers.size;
-  const thread = isLarge ? unpackThreads.take() : undefined;
-  const size = await (thread === undefined ? unpackHere(target, all) : thread.unpack(target, all));
-  return { diffId: `sha256:${hash.digest('hex')}`, size };
+  const head: Batch[] = [];
+  while (head.length < batchesOfSmallLayer) {
+    const next = await batches.next();
+    if (next.done === true) break;
+    head.push(next.value);
+  }
+  const all = startingWith(head, batches);
+  const thread = head.length === batchesOfSmallLayer ? unpackThreads.take() : undefined;
+  try {
+    const size = await (thread === undefined ? unpackHere(target, all) : thread.unpack(target, all));
+    return { diffId: `sha256:${hash.digest('hex')}`, size };
+  } finally {
+    // Whoever refuses the head of an archive has not begun with the rest, and cannot end it.
+    await batches.return();
+  }
 }
 
 async function* hashing(batches: AsyncIterable<Batch>, hash: { update(bytes: Uint8Array): unknown }): AsyncGenerator<Batch, void> {
@@ -37,15 +49,16 @@ async function* hashing(batches: AsyncIterable<Batch>, hash: { update(bytes: Uin
   }
 }
 
-async function* startingWith<Item>(first: Item, rest: AsyncIterable<Item>): AsyncGenerator<Item, void> {
-  yield first;
+async function* startingWith<Item>(head: readonly Item[], rest: AsyncIterable<Item>): AsyncGenerator<Item, void> {
+  yield* head;
   yield* rest;
 }
 
 /** As `UnpackThread.unpack`. Yields to the event loop. */
 async function unpackHere(target: LayerTarget, batches: AsyncIterable<Batch>): Promise<number> {
-  const unpacking = new LayerUnpacking(target);
+  let unpacking: LayerUnpacking | undefined;
   try {
+    unpacking = new LayerUnpacking(target);
     const pace = new Pace();
     for await (const batch of batches) {
       unpacking.feed(batch);
@@ -55,8 +68,8 @@ async function unpackHere(target: LayerTarget, batches: AsyncIterable<Batch>): P
     }
     return unpacking.finish();
   } catch (error) {
-    throw unpackError(error, unpacking.current);
+    throw unpackError(error, unpacking?.current ?? '');
   } finally {
-    unpacking.close();
+    unpacking?.close();
   }
 }
