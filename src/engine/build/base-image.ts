@@ -7,7 +7,7 @@ import type { Credentials } from '../../images/registry/credentials.ts';
 import type { Image, ImageService } from '../../images/service.ts';
 
 /** How Docker's clients name Docker Hub. */
-const hubKey = 'https://index.docker.io/v1/';
+export const hubKey = 'https://index.docker.io/v1/';
 
 export interface ResolveOptions {
   /** Registries are asked, whatever is here. */

@@ -36,8 +36,8 @@ export function createBuildService(context: EngineContext): BuildService {
     const { createBuildkitService } = await import('../../build/buildkit/service.ts');
     return createBuildkitService({
       images, storage, solver, temporaryRoot, host: hostPlatform(), localContexts,
-      resolveImage: (job, pull) => createImageResolver(images, { pull, signal: job.signal, credentials: (registry) => sessionCredentials(job, registry) }),
-      credentials: (job, repository) => sessionCredentials(job, registryOf(repository)),
+      resolveImage: (job, pull) => createImageResolver(images, { pull, signal: job.signal, credentials: (registry) => sessionCredentials(job.session, registry) }),
+      credentials: (job, repository) => sessionCredentials(job.session, registryOf(repository)),
       usage: cacheUsage(context, cache, kept),
     });
   };
