@@ -50,15 +50,20 @@ export class BtrfsDriver extends LayerStore implements StorageDriver {
 
   override async recover(): Promise<void> {
     await super.recover();
-    const known = new Set(this.layers().map(({ path }) => imageName(path)));
-    for (const name of readdirSync(this.#images)) if (name !== initImage && !known.has(name) && !this.#making.has(name)) await removeSubvolume(this.#images, name);
+    const isKnown = this.#knownImages();
+    for (const name of readdirSync(this.#images)) if (!isKnown(name)) await removeSubvolume(this.#images, name);
   }
 
   override check(): Finding[] {
-    const known = new Set([initImage, ...this.layers().map(({ path }) => imageName(path))]);
-    const isKnown = (name: string) => known.has(name) || this.#making.has(name.replace(/^tmp-/, '')) || this.#removing.has(name);
+    const isKnown = this.#knownImages();
     return [...super.check(), ...readdirSync(this.#images).filter((name) => !isKnown(name))
       .map((name) => leftover(`${this.#images}/${name}`, 'A subvolume of an image', () => removeSubvolume(this.#images, name)))];
+  }
+
+  /** Tells, now and later, what is of the layers that are there now, or is being made or removed. */
+  #knownImages(): (name: string) => boolean {
+    const known = new Set([initImage, ...this.layers().map(({ path }) => imageName(path))]);
+    return (name) => known.has(name) || this.#making.has(name.replace(/^tmp-/, '')) || this.#removing.has(name);
   }
 
   override forgetLayers(chainIds: readonly Digest[]): () => Promise<void> {
