@@ -88,6 +88,21 @@ test('an agent: each connection is carried to the client, and ends with it', asy
   expect(await ask('two').catch((error: NodeJS.ErrnoException) => error.code)).toMatch(/ENOENT|ECONNREFUSED/);
 });
 
+test('an agent that refuses a connection ends it, whether or not something was said', async () => {
+  const session = await sessionWith({
+    [sessionMethod.checkAgent]: (call) => Promise.resolve(call.send(new Uint8Array(0))),
+    [sessionMethod.forwardAgent]: () => Promise.reject(new RpcError(rpcCode.unknown, 'no agent')),
+  });
+  const agent = await forwardAgent(session, 'default', join(root, 'agent'));
+  const closed = (said: string): Promise<void> => new Promise((resolve) => {
+    const socket = connect(join(root, 'agent'));
+    socket.on('error', () => undefined).on('close', () => resolve()).resume();
+    if (said !== '') socket.write(said);
+  });
+  await Promise.all([closed(''), closed('question')]);
+  agent!.close();
+});
+
 /** What becomes of a synchronisation with a client that sends these packets. */
 async function outcomeOf(send: (call: IncomingCall) => Promise<void>): Promise<string> {
   const session = await sessionWith({ [sessionMethod.diffCopy]: send });

@@ -44,6 +44,8 @@ async function relay(session: ClientSession, id: string, socket: Socket): Promis
     }
     socket.end();
   })();
+  // The client may give up while the step says nothing, and waits for an answer.
+  inward.catch(() => socket.destroy());
   try {
     // The end of what it says is not the end of what it is told.
     for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
