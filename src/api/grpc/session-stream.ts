@@ -20,7 +20,7 @@ export function sessionStream(call: IncomingCall): Duplex {
   const messages = call.messages[Symbol.asyncIterator]();
   const stream: Duplex = new Duplex({
     read() {
-      messages.next().then(({ done, value }) => stream.push(done === true ? null : bytesMessage.decode(value).data), (error: Error) => stream.destroy(error));
+      messages.next().then(({ done, value }) => stream.push(done === true ? null : bytesMessage.decode(value).data)).catch((error: Error) => stream.destroy(error));
     },
     write(chunk: Uint8Array, _encoding, done) {
       void (async () => done(await failureOfSending(call, chunk)))();
