@@ -141,3 +141,29 @@ test.each([
 ] as const)('%s', async (_name, code, pieces) => {
   expect(await answerTo(...pieces)).toBe(code as number | undefined);
 });
+
+test('nothing is begun on a connection that has been ended', async () => {
+  const [near, far] = pipe();
+  let begun = 0;
+  const connection = new Http2Connection(far, {
+    onRequest: () => {
+      if (++begun === 2) connection.close();
+    },
+  });
+  near.on('data', () => undefined);
+  // Within one piece, and in a later one.
+  near.write(Buffer.concat([preface, headersFrame(1), headersFrame(3), headersFrame(5)]));
+  near.write(headersFrame(7));
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect([connection.closed.aborted, begun]).toEqual([true, 2]);
+});
+
+test('a request after what is none has no handler', async () => {
+  const [near, far] = pipe();
+  let begun = 0;
+  const connection = new Http2Connection(far, { onRequest: () => void begun++ });
+  near.on('data', () => undefined);
+  for (const piece of [preface, headersFrame(2), headersFrame(1)]) near.write(piece);
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect([connection.closed.aborted, begun]).toEqual([true, 0]);
+});

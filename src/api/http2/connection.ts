@@ -158,6 +158,8 @@ export class Http2Connection implements StreamSink {
   }
 
   #onFrame(frame: Frame): void {
+    // What comes after the end would be served with nobody to answer, and nothing would tell it so.
+    if (this.closed.aborted) return undefined;
     const { type } = frame;
     if (this.#block !== undefined && type !== frameType.continuation) throw new Http2Error(errorCode.protocol, 'headers are interrupted');
     if (type === frameType.data || type === frameType.headers) this.#idleFrames = 0;
