@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { lgetxattr, llistxattr } from '../../linux/ffi/files.ts';
 import { streamOf, tarOf } from '../../storage/testing.ts';
 import { receiveContext } from './receive.ts';
 import { ContextTree } from './tree.ts';
@@ -20,7 +21,8 @@ function listing(root: string, below = ''): string[] {
     const file = path.join(root, inner);
     const stat = lstatSync(file);
     const what = stat.isSymbolicLink() ? readlinkSync(file) : stat.isFile() ? `${stat.mtimeMs} ${stat.nlink} ${readFileSync(file, 'utf8')}` : '';
-    return [`${inner} ${stat.mode.toString(8)} ${what}`, ...(stat.isDirectory() ? listing(root, inner) : [])];
+    const attributes = llistxattr(file).sort().map((key) => ` ${key}=${Buffer.from(lgetxattr(file, key)!).toString('hex')}`).join('');
+    return [`${inner} ${stat.mode.toString(8)} ${what}${attributes}`, ...(stat.isDirectory() ? listing(root, inner) : [])];
   });
 }
 
@@ -45,9 +47,20 @@ const entry: fc.Arbitrary<Entry> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ name: names, type: fc.constant('fifo' as const), mode: modes }) },
 );
 
+const maxEntries = 8;
+const different = fc.array(fc.array(entry, { maxLength: maxEntries }), { minLength: 2, maxLength: 4 });
+/** What of each entry differs between one context and the next of the same project. */
+const change = fc.record({ isThere: fc.boolean(), attribute: fc.constantFrom('', '', '1', '2') });
+const related = fc.tuple(fc.array(entry, { maxLength: maxEntries }), fc.array(fc.array(change, { minLength: maxEntries, maxLength: maxEntries }), { minLength: 2, maxLength: 4 }))
+  .map(([entries, contexts]) => contexts.map((changes) => entries.flatMap((each, index) => {
+    const { isThere, attribute } = changes[index]!;
+    if (!isThere) return [];
+    return attribute === '' ? each : { ...each, xattrs: new Map([['user.a', Buffer.from(attribute)]]) };
+  })));
+
 test('a tree that had another context in it is like a new one afterwards', async () => {
   let number = 0;
-  await fc.assert(fc.asyncProperty(fc.array(fc.array(entry, { maxLength: 8 }), { minLength: 2, maxLength: 4 }), async (contexts) => {
+  await fc.assert(fc.asyncProperty(fc.oneof(different, related), async (contexts) => {
     let kept = new ContextTree(`${scratch}/${number++}`);
     for (const entries of contexts) {
       const fresh = await outcome(new ContextTree(`${scratch}/${number++}`), entries);
@@ -55,7 +68,7 @@ test('a tree that had another context in it is like a new one afterwards', async
       // What is not known is not used again.
       if (!kept.isKnown) kept = new ContextTree(`${scratch}/${number++}`);
     }
-  }), { numRuns: 100, seed: 7 });
+  }), { numRuns: 200, seed: 7 });
 }, 60_000);
 
 test('files that are there already stay, and their digests are known until they change', async () => {

@@ -116,6 +116,8 @@ export class ContextSink implements EntrySink {
   /** Takes an entry, or the beginning of one. False for what cannot be compared: nothing has been done with it. */
   #compare(entry: TarEntry, place: Place): boolean {
     const { nodes } = this.#tree;
+    // Extended attributes are not among what is known of a node: without them in any kept tree, none can be left over.
+    if (entry.fragments || entry.xattrs) return false;
     const node = nodes.get(place.path);
     const isDirectory = entry.type === 'directory';
     if (this.#seen.has(place.path) && !isDirectory) return false;
@@ -130,8 +132,7 @@ export class ContextSink implements EntrySink {
         nodes.set(place.path, { kind: 'symlink', target: entry.linkName });
         break;
       case 'file': {
-        const isHeld = entry.size <= maxHeld && !entry.fragments && !entry.xattrs;
-        if (entry.fragments) return false;
+        const isHeld = entry.size <= maxHeld;
         if (!isHeld) this.#extractor.entry(entry);
         this.#current = { ...place, hash: createHash('sha256'), isHeld };
         break;
