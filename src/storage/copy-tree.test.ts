@@ -1,14 +1,15 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { closeSync, constants, lstatSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, lstatSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fsetxattr, lgetxattr } from '../linux/ffi/files.ts';
+import { fsetxattr, lgetxattr, mkdirAt, openAt, utimensat } from '../linux/ffi/files.ts';
 import { copyTree, type CopyOptions } from './copy-tree.ts';
-import { isRoot, streamOf, tarOf } from './testing.ts';
+import { removeTree } from './remove.ts';
+import { failureClassOf, isRoot, streamOf, tarOf } from './testing.ts';
 import { untar } from './untar.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'caisson-copy-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+afterAll(() => removeTree(scratch));
 
 async function withDirectory<T>(path: string, action: (fd: number) => Promise<T>): Promise<T> {
   mkdirSync(path, { recursive: true });
@@ -70,5 +71,47 @@ describe.skipIf(!isRoot)('copies of trees (need root)', () => {
     expect(lstatSync(join(base, 'link-to-dir')).isDirectory()).toBe(true);
     expect(lgetxattr(join(base, 'opaque'), 'trusted.overlay.opaque')).toBeUndefined();
     expect([lstatSync(join(base, 'merged')).mode & 0o7777, lgetxattr(join(base, 'merged'), 'user.old')]).toEqual([0o700, undefined]);
+  });
+
+  /** Directories of one name in each other, a file in the innermost. */
+  function nest(path: string, name: string, depth: number): void {
+    mkdirSync(path);
+    let fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    for (let level = 0; level < depth; level++) {
+      mkdirAt(fd, name, 0o700 + (level % 8));
+      utimensat(fd, name, BigInt(level), BigInt(level));
+      const next = openAt(fd, name, constants.O_RDONLY | constants.O_DIRECTORY);
+      closeSync(fd);
+      fd = next;
+    }
+    closeSync(openAt(fd, 'bottom', constants.O_CREAT | constants.O_WRONLY, 0o600));
+    closeSync(fd);
+  }
+
+  /** With as few more descriptors as there may be. */
+  async function withDescriptors(count: number, action: () => Promise<void>): Promise<void> {
+    const limit = (soft: string) => expect(Bun.spawnSync(['prlimit', `--nofile=${soft}:`, '--pid', String(process.pid)]).exitCode).toBe(0);
+    const before = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))![1]!;
+    limit(String(Math.max(...readdirSync('/proc/self/fd').map(Number)) + count));
+    await action().finally(() => limit(before));
+  }
+
+  test('take few descriptors, however deep the tree is', async () => {
+    const [from, to] = [join(scratch, 'deep-from'), join(scratch, 'deep-to')];
+    nest(from, 'd', 1500);
+    await withDescriptors(200, () => copy(from, to, { whiteouts: 'none' }));
+    for (const depth of [1, 63, 64, 65, 700, 1499]) {
+      const of = (root: string) => lstatSync(join(root, ...Array<string>(depth).fill('d')), { bigint: true });
+      expect([depth, of(to).mode, of(to).mtimeNs]).toEqual([depth, of(from).mode, of(from).mtimeNs]);
+    }
+    expect(readdirSync(join(to, ...Array<string>(1500).fill('d')))).toEqual(['bottom']);
+  });
+
+  test('of paths that the kernel does not take are refused, and leave nothing open', async () => {
+    const [from, to] = [join(scratch, 'long-from'), join(scratch, 'long-to')];
+    nest(from, 'n'.repeat(200), 100);
+    const open = readdirSync('/proc/self/fd').length;
+    expect(await failureClassOf(copy(from, to, { whiteouts: 'none' }))).toBe('invalid-parameter');
+    expect(readdirSync('/proc/self/fd').length).toBe(open);
   });
 });

@@ -4,15 +4,19 @@
  * changes meanwhile, or whose changes need not be whole: what goes away is left out.
  */
 import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, readdirSync, readlinkSync, readSync, writeSync } from 'node:fs';
+import { invalidParameter } from '../errors.ts';
 import { nextData, nextHole, shareData } from '../linux/ffi/file-data.ts';
 import {
-  chmodAt, fgetxattr, flistxattr, fsetxattr, lchownAt, lgetxattr, linkAt, llistxattr, lremovexattr, lsetxattr, mkdirAt, mknodAt, openAt, symlinkAt, utimensat,
+  chmodAt, fgetxattr, flistxattr, fsetxattr, lchownAt, lgetxattr, linkAt, llistxattr, lremovexattr, lsetxattr, mkdirAt, mknodAt, openAt, openat2,
+  resolveFlag, symlinkAt, utimensat,
 } from '../linux/ffi/files.ts';
 import { SystemCallError } from '../linux/ffi/libc.ts';
 import { type FileStat, fileType, statAt } from '../linux/ffi/stat.ts';
+import { isWhiteout } from './pack.ts';
 import { Pace } from './pace.ts';
 import { descriptorPath, pathBytes, unlessGone } from './paths.ts';
 import { removeTreeSync } from './remove.ts';
+import { fromByteString } from './tar/entry.ts';
 import { opaqueXattr } from './whiteouts.ts';
 
 export interface CopyOptions {
@@ -25,29 +29,100 @@ export interface CopyOptions {
 
 interface Copying {
   readonly options: CopyOptions;
-  /** The target's root, from which the first names of hard links are found. */
-  readonly root: number;
+  /** The roots, from which directories and the first names of hard links are found again. */
+  readonly roots: Pair;
   /** Path in the target of the first name of each file that has several, by device and inode. */
   readonly linked: Map<string, string>;
+}
+
+/** A directory in both trees, open. */
+interface Pair {
+  readonly source: number;
+  readonly target: number;
+}
+
+/** A directory that is being copied. */
+interface Level {
+  /** Below the roots; a byte string. */
+  readonly path: string;
+  /** Undefined while what is copied is far below. */
+  open: Pair | undefined;
+  /** What is still to be copied. */
+  names?: Iterator<Buffer>;
 }
 
 const openOneDirectory = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const chunkSize = 1024 * 1024;
+/** As many levels stay open: somebody may have made the tree deep to have the descriptors. Those below are opened again by their paths. */
+const maxOpen = 64;
+/** PATH_MAX (linux/limits.h) without the NUL at the end. */
+const maxPath = 4095;
+/** How much of a longer one is shown. */
+const shownPath = 100;
 
-/** Copies what is in an open directory into another one, and makes that one alike. Yields to the event loop. */
+/** Copies what is in an open directory into another one, and makes that one alike. Yields to the event loop. Throws invalid-parameter for paths that the kernel does not take. */
 export async function copyTree(source: number, target: number, options: CopyOptions): Promise<void> {
   const pace = new Pace();
-  const copying: Copying = { options, root: target, linked: new Map() };
-  const steps = copyDirectory(source, target, '', copying);
+  const steps = copyLevels({ options, roots: { source, target }, linked: new Map() });
   while (!steps.next().done) if (pace.due) await pace.breathe();
 }
 
-function* copyDirectory(source: number, target: number, path: string, copying: Copying): Generator<void> {
-  for (const bytes of readdirSync(`/proc/self/fd/${source}`, 'buffer') as Buffer[]) {
-    yield* copyName(source, target, bytes.toString('latin1'), path, copying);
-    yield;
+function* copyLevels(copying: Copying): Generator<void> {
+  const levels: Level[] = [{ path: '', open: copying.roots }];
+  try {
+    for (let level = levels.at(-1); level; level = levels.at(-1)) {
+      const open = (level.open ??= reopened(level.path, copying));
+      const name = open && nextName(level, open);
+      if (open && name !== undefined) {
+        const below = yield* copyName(open, name, level.path === '' ? name : `${level.path}/${name}`, copying);
+        if (below && levels.length >= maxOpen) close(level, copying);
+        if (below) levels.push(below);
+        yield;
+      } else {
+        if (open) makeAlike(open, copying);
+        close(level, copying);
+        levels.pop();
+      }
+    }
+  } finally {
+    for (const level of levels) close(level, copying);
   }
+}
+
+function nextName(level: Level, { source }: Pair): string | undefined {
+  level.names ??= (readdirSync(`/proc/self/fd/${source}`, 'buffer') as Buffer[])[Symbol.iterator]();
+  const { done, value } = level.names.next();
+  return done === true ? undefined : value.toString('latin1');
+}
+
+/** The roots stay the caller's to close. */
+function close(level: Level, { roots }: Copying): void {
+  if (level.open && level.open !== roots) {
+    closeSync(level.open.source);
+    closeSync(level.open.target);
+  }
+  level.open = undefined;
+}
+
+/** Undefined when the source has gone. */
+function opened(source: () => number, target: (source: number) => number): Pair | undefined {
+  const from = unlessGone(source);
+  if (from === undefined) return undefined;
+  try {
+    return { source: from, target: target(from) };
+  } catch (error) {
+    closeSync(from);
+    throw error;
+  }
+}
+
+function reopened(path: string, { roots }: Copying): Pair | undefined {
+  const open = (root: number) => openat2(root, pathBytes(path), openOneDirectory, 0, resolveFlag.RESOLVE_BENEATH | resolveFlag.RESOLVE_NO_SYMLINKS);
+  return opened(() => open(roots.source), () => open(roots.target));
+}
+
+function makeAlike({ source, target }: Pair, copying: Copying): void {
   const stat = statAt(source, '');
   fchownSync(target, stat.uid, stat.gid);
   fchmodSync(target, stat.mode);
@@ -55,43 +130,33 @@ function* copyDirectory(source: number, target: number, path: string, copying: C
   utimensat(target, '.', nanoseconds(stat), nanoseconds(stat));
 }
 
-function* copyName(source: number, target: number, name: string, prefix: string, copying: Copying): Generator<void> {
+/** A directory is made, and given back for what is in it. */
+function* copyName({ source, target }: Pair, name: string, path: string, copying: Copying): Generator<void, Level | undefined> {
   const stat = unlessGone(() => statAt(source, pathBytes(name)));
-  if (stat === undefined) return;
+  if (stat === undefined) return undefined;
   const applied = copying.options.whiteouts === 'apply';
-  if (applied && isWhiteout(stat)) {
-    removeTreeSync(target, name);
-    return;
-  }
-  if (stat.type === fileType.directory) {
-    yield* copySubdirectory(source, target, name, prefix, copying);
-    return;
-  }
+  if (stat.type === fileType.directory) return makeDirectory({ source, target }, name, path, copying);
   if (applied) removeTreeSync(target, name);
-  const path = `${prefix}${name}`;
-  if (stat.links > 1 && linkedBefore(target, name, path, stat, copying)) return;
+  if (applied && isWhiteout(stat)) return undefined;
+  if (stat.links > 1 && linkedBefore(target, name, path, stat, copying)) return undefined;
   if (stat.type === fileType.file) yield* copyFile(source, target, name, stat, copying);
   else copySpecial(source, target, name, stat, copying);
+  return undefined;
 }
 
-const isWhiteout = ({ type, major, minor }: FileStat) => type === fileType.characterDevice && major === 0 && minor === 0;
-
-function* copySubdirectory(source: number, target: number, name: string, prefix: string, copying: Copying): Generator<void> {
+function makeDirectory({ source, target }: Pair, name: string, path: string, { options }: Copying): Level | undefined {
+  refuseLong(path);
   const bytes = pathBytes(name);
-  const from = unlessGone(() => openAt(source, bytes, openOneDirectory));
-  if (from === undefined) return;
-  try {
-    if (copying.options.whiteouts === 'apply' && !merges(from, target, name)) removeTreeSync(target, name);
+  const open = opened(() => openAt(source, bytes, openOneDirectory), (from) => {
+    if (options.whiteouts === 'apply' && !merges(from, target, name)) removeTreeSync(target, name);
     unlessThere(() => mkdirAt(target, bytes, 0o700));
-    const to = openAt(target, bytes, openOneDirectory);
-    try {
-      yield* copyDirectory(from, to, `${prefix}${name}/`, copying);
-    } finally {
-      closeSync(to);
-    }
-  } finally {
-    closeSync(from);
-  }
+    return openAt(target, bytes, openOneDirectory);
+  });
+  return open && { path, open };
+}
+
+function refuseLong(path: string): void {
+  if (path.length > maxPath) throw invalidParameter(`what is to be copied has a path of more than ${maxPath} bytes: ${fromByteString(path.slice(0, shownPath))}…`);
 }
 
 /** A directory of a layer merges with one that is there already, unless it says that it hides that. */
@@ -101,14 +166,15 @@ function merges(from: number, target: number, name: string): boolean {
 }
 
 /** True when the file is in the target already under another name, and has this one now, too. */
-function linkedBefore(target: number, name: string, path: string, { device, inode }: FileStat, { linked, root }: Copying): boolean {
+function linkedBefore(target: number, name: string, path: string, { device, inode }: FileStat, { linked, roots }: Copying): boolean {
   const key = `${device}:${inode}`;
   const first = linked.get(key);
   if (first === undefined) {
     linked.set(key, path);
     return false;
   }
-  linkAt(root, pathBytes(first), target, pathBytes(name));
+  refuseLong(first);
+  linkAt(roots.target, pathBytes(first), target, pathBytes(name));
   return true;
 }
 
