@@ -46,7 +46,7 @@ const logout: Entry = { summary: 'Forget the credentials of a registry', load: (
 const search: Entry = { summary: 'Search Docker Hub for images', load: () => import('./commands/search.ts') };
 const imagePrune: Entry = { summary: 'Remove images that have no name, or are not used', load: () => import('./commands/image-prune.ts') };
 const systemDf: Entry = { summary: 'Show what images, containers and volumes take on the disk', load: () => import('./commands/system-df.ts') };
-const systemCheck: Entry = { summary: 'Find and repair what is wrong in the data root', load: () => import('./commands/system-check.ts') };
+const systemCheck: Entry = { summary: 'Compare what is recorded with what is on the disk, and explain each difference', load: () => import('./commands/system-check.ts') };
 const containerPrune: Entry = { summary: 'Remove all stopped containers', load: () => import('./commands/container-prune.ts') };
 const build: Entry = { summary: 'Build an image from a Dockerfile', load: () => import('./commands/build.ts') };
 const builderPrune: Entry = { summary: 'Forget what building has given, and free its layers', load: () => import('./commands/builder-prune.ts') };

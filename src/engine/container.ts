@@ -97,6 +97,8 @@ export class Container {
   readonly waiters = new Set<Waiter>();
   /** Who writes to its root from outside: a new run waits for them. */
   readonly rootViews = new RootViews();
+  /** `KEY=value` for its command alone, such as secrets of a build: neither written down nor shown. */
+  commandEnvironment: readonly string[] = [];
   /** By exec id; kept until the container is removed, as `docker inspect` of an ended exec works. */
   readonly execs = new Map<string, ContainerExec>();
   #queue: Promise<unknown> = Promise.resolve();

@@ -14,6 +14,7 @@ import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import type { ExecStart } from './exec.ts';
 import { imageMountSources } from './image-mounts.ts';
+import type { ContainerConfig } from './docker-types.ts';
 import { withLinkEnvironment } from './links.ts';
 import { logAttributes } from './log-attributes.ts';
 import { startedLogBounds } from './log-options.ts';
@@ -108,12 +109,18 @@ function buildSpec(context: EngineContext, container: Container): LaunchSpec {
   const root = context.storage.root(record.id, record.topLayer);
   const source = rootSource(root, { remapped: remapOf(context, container) !== null });
   const built = buildOciConfig({
-    id: record.id, config: withLinkEnvironment(context, container), hostConfig: record.hostConfig, argv: record.argv, mounts: record.mounts,
+    id: record.id, config: commandConfig(context, container), hostConfig: record.hostConfig, argv: record.argv, mounts: record.mounts,
     rootPath: rootPath(source), networkFiles: networkFiles(context, container), userFiles: userFiles(context, root),
     joined: joinedProcesses(context, container), shmPath: shmPath(context, container), cgroupParent: settings.cgroupParent,
     initBinary: settings.initBinary, remap: settings.usernsRemap, devices: context.devices, host: context.host,
   });
   return { ...built, root, source, images: imageMountSources(context, record), cgroup: layoutOf(context, built), network: networkOperations(context, container) };
+}
+
+function commandConfig(context: EngineContext, container: Container): ContainerConfig {
+  const config = withLinkEnvironment(context, container);
+  const { commandEnvironment } = container;
+  return commandEnvironment.length === 0 ? config : { ...config, Env: [...config.Env ?? [], ...commandEnvironment] };
 }
 
 function layoutOf({ cgroups }: EngineContext, { config: { linux } }: BuiltSpec): CgroupLayout {

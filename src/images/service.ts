@@ -162,8 +162,8 @@ export interface ImageService {
    */
   get(nameOrId: string, platform?: Platform): Image;
   list(): readonly Image[];
-  /** The images that were made from this one here. */
   has(id: Digest): boolean;
+  /** The images that were made from this one here. */
   children(id: Digest): readonly Digest[];
   /**
    * `docker load`: docker-archive (any version) or OCI layout tar, plain or compressed. Yields progress (`{stream:

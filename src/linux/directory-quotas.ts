@@ -1,6 +1,6 @@
 /** Limits of what is below a directory: project quotas of ext4 and xfs, quota groups of btrfs. */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { createSubvolume, enableQuotas, limitSubvolume } from './ffi/btrfs.ts';
 import { fileSystemMagic, fileSystemType } from './ffi/files.ts';
@@ -71,12 +71,15 @@ class ProjectQuotas implements DirectoryQuotas {
   }
 }
 
+/** What has no project says nothing of the others: a link, a file, what has another file system mounted on it. */
 function projectsIn(parent: string): number[] {
-  try {
-    return readdirSync(parent).map((name) => withDirectory(join(parent, name), projectOf));
-  } catch {
-    return [];
-  }
+  return (existsSync(parent) ? readdirSync(parent) : []).flatMap((name) => {
+    try {
+      return [withDirectory(join(parent, name), projectOf)];
+    } catch {
+      return [];
+    }
+  });
 }
 
 function withDirectory<Result>(path: string, action: (fd: number) => Result): Result {

@@ -30,23 +30,29 @@ export interface InterfaceSysctl {
   readonly value: string;
 }
 
-/** The docker command writes all of an option in lower case. */
-const ofAnInterface = /(net\.(?:ipv4|ipv6|mpls)\.[a-z]+\.)(?:IFNAME|ifname)\./;
+/**
+ * The whole of a name: what it leads to are settings of one interface, and so of the container's own network namespace. The docker command
+ * writes all of an option in lower case.
+ */
+const ofAnInterface = /^net\.(ipv4|ipv6|mpls)\.([a-z]+)\.(?:IFNAME|ifname)\.([\w.-]+)$/;
 
 /** What is wrong with the settings, each in a sentence. */
 export function sysctlFaults(options: DriverOptions): string[] {
-  return sysctls(options).filter((each) => !ofAnInterface.test(each)).map((each) =>
-    `unrecognised network interface sysctl '${each}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`);
+  return sysctls(options).filter((each) => !ofAnInterface.test(splitOnce(each, '=')[0])).map(sysctlFault);
 }
+
+const sysctlFault = (each: string): string =>
+  `unrecognised network interface sysctl '${each}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`;
 
 /** For the interface of a name. Throws invalid-parameter for one without a value. */
 export function interfaceSysctls(options: DriverOptions, name: string, hostInterface: string): InterfaceSysctl[] {
   return sysctls(options).map((each) => {
     const [key, value] = splitOnce(each, '=');
     if (value === undefined) throw invalidParameter(`failed to add interface ${hostInterface} to sandbox: expected sysctl '${each}' to have format name=value`, { object: each });
-    // A name of an interface may have dots; what the container's owner has written has none in a part of the path.
-    const [before, after = ''] = splitOnce(key.replace(ofAnInterface, '$1\0'), '\0');
-    return { path: ['/proc/sys', before.replaceAll('.', '/') + name, after.replaceAll('.', '/')].join('/'), value };
+    const [, family, kind, setting] = ofAnInterface.exec(key) ?? [];
+    if (family === undefined || kind === undefined || setting === undefined) throw invalidParameter(sysctlFault(each), { object: each });
+    // A name of an interface may have dots.
+    return { path: `/proc/sys/net/${family}/${kind}/${name}/${setting.replaceAll('.', '/')}`, value };
   });
 }
 

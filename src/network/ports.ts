@@ -261,7 +261,7 @@ export function bindFailure(
 const needsRelay = ({ protocol, relayed, hostIp }: PortBinding): boolean =>
   protocol !== 'sctp' && (relayed || hostIp === anyAddress[6] || hostIp === '::1');
 
-/** Operations for the section `prepare` by which the shim holds the ports, one for each of `bindings`, in their order. */
+/** Operations for the section `prepare` by which the shim holds the ports, one for each binding that holds one. */
 export const bindOperations = (bindings: readonly PortBinding[]): Operation[] =>
   bindings.filter(isHeld).map((binding) => ({
     name: 'bindPort', reason: 'nobody else may have the published port', protocol: protocolNumbers[binding.protocol], address: addressBytes(binding.hostIp),

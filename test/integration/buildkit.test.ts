@@ -115,10 +115,21 @@ it('gives commands the secrets that the client has', async () => {
   expect(built.text).toMatch(/s3cret 400 0 0\n/);
   expect(built.text).toMatch(/640 3 4\n/);
   expect(built.text).toMatch(/env s3cret\n/);
+  if (!subject.isDockerd) {
+    const written = readdirSync(subject.engine.dataRoot).filter((name) => name.startsWith('caisson.db')).map((name) => readFileSync(path.join(subject.engine.dataRoot, name)));
+    expect(written.some((bytes) => bytes.includes('s3cret'))).toBe(false);
+  }
   const last = ofStep(built, '[stage-0 5/5] RUN ls -A /run; env');
   expect(last.join('\n')).not.toContain('s3cret');
   const required = await build(context('FROM busybox\nRUN --mount=type=secret,id=nope,required true\n'));
   expect(required.log.at(-1)).toBe('ERROR: failed to build: failed to solve: secret nope: not found');
+});
+
+it('keeps caches apart that begin with different files of a context', async () => {
+  const extra = context('', { 'a/x': 'X', 'b/y': 'Y' });
+  const run = (source: string) => `RUN --mount=type=cache,id=apart,target=/cache,from=extra,source=${source} echo found $(ls /cache); touch /cache/own-${source}`;
+  const built = await build(context(['FROM busybox', run('a'), run('b'), run('a')].join('\n')), '--no-cache', '--build-context', `extra=${extra}`);
+  expect(built.text.match(/^#\d+ [\d.]+ found .*$/gm)?.map((line) => line.replace(/^.* found /, ''))).toEqual(['x', 'y', 'own-a x']);
 });
 
 it('gives images the times of SOURCE_DATE_EPOCH', async () => {

@@ -49,8 +49,22 @@ export function healthText({ Test, Interval = 0, Timeout = 0, StartPeriod = 0, S
 /** Go's %q of it. */
 function quotedHealthText({ Test, Interval = 0, Timeout = 0, StartPeriod = 0, StartInterval = 0, Retries = 0 }: HealthConfig): string {
   const durations = [Interval, Timeout, StartPeriod, StartInterval].map((duration) => `"${durationText(duration)}"`);
-  const retries = Retries < 0x20 ? `\\x${Retries.toString(16).padStart(2, '0')}` : String.fromCodePoint(Retries);
-  return `&{${quotedList(Test)} ${durations.join(' ')} '${retries}'}`;
+  return `&{${quotedList(Test)} ${durations.join(' ')} ${quotedRune(Retries)}}`;
+}
+
+const namedRunes = new Map([[7, '\\a'], [8, '\\b'], [9, '\\t'], [10, '\\n'], [11, '\\v'], [12, '\\f'], [13, '\\r'], [0x27, "\\'"], [0x5c, '\\\\']]);
+
+/** Go's %q of a number: the character that it stands for. */
+export function quotedRune(code: number): string {
+  if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return "'\ufffd'";
+  const text = String.fromCodePoint(code);
+  const isShown = code >= 0x20 && code !== 0x7f && (code < 0x7f || /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(text));
+  return `'${namedRunes.get(code) ?? (isShown ? text : escapedRune(code))}'`;
+}
+
+function escapedRune(code: number): string {
+  const [letter, digits] = code < 0x80 ? ['x', 2] : code < 0x10000 ? ['u', 4] : ['U', 8];
+  return `\\${letter}${code.toString(16).padStart(digits, '0')}`;
 }
 
 /** Go's Duration.String, of nanoseconds. */

@@ -76,10 +76,20 @@ const inside = ({ found, path }: Match, name: string): Match => ({
   found: child(found, name)!, path: path === '' ? fromByteString(name) : `${path}/${fromByteString(name)}`,
 });
 
-/** A directory and all those below it. */
-const withSubdirectories = (match: Match): Match[] => [
-  match, ...childNames(match.found).sort().map((name) => inside(match, name)).filter(({ found }) => found.stat.isDirectory()).flatMap(withSubdirectories),
-];
+/** Directories and all those below them, each once: one of them may be below another. */
+function withSubdirectories(directories: readonly Match[]): Match[] {
+  const all = new Map<string, Match>();
+  const visit = (match: Match): void => {
+    if (all.has(match.path)) return;
+    all.set(match.path, match);
+    for (const name of childNames(match.found).sort()) {
+      const below = inside(match, name);
+      if (below.found.stat.isDirectory()) visit(below);
+    }
+  };
+  for (const match of directories) visit(match);
+  return [...all.values()];
+}
 
 /**
  * Component by component: a wildcard matches none of the slashes. Directories behind links are not looked into, as filepath.Walk does.
@@ -93,7 +103,7 @@ function matching({ layers }: SourceTree, pattern: string, deep: boolean): strin
     const directories = level.filter(({ found }) => found.stat.isDirectory());
     // At the end it matches names.
     if (deep && component === '**' && index < components.length - 1) {
-      level = unique(directories.flatMap(withSubdirectories));
+      level = withSubdirectories(directories);
       continue;
     }
     const tokens = parsePattern(component);
@@ -103,7 +113,6 @@ function matching({ layers }: SourceTree, pattern: string, deep: boolean): strin
   return level.map(({ path }) => path);
 }
 
-const unique = (matches: readonly Match[]): Match[] => [...new Map(matches.map((match) => [match.path, match])).values()];
-
-/** Slashes in a class separate nothing. */
-const componentsOf = (pattern: string): string[] => pattern.match(/(?:\\[^]|\[(?:\\[^]|[^\]])+\]|[^/])+/g) ?? [];
+/** Slashes in a class separate nothing. Two stars after two stars say nothing more, and would walk everything again. */
+const componentsOf = (pattern: string): string[] =>
+  (pattern.match(/(?:\\[^]|\[(?:\\[^]|[^\]])+\]|[^/])+/g) ?? []).filter((component, index, all) => component !== '**' || all[index - 1] !== '**');

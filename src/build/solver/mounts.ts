@@ -11,6 +11,7 @@ import { untar } from '../../storage/untar.ts';
 import type { MountOperation } from '../graph/vertex.ts';
 import type { PreparedMount } from './executor.ts';
 import { ClientMounts } from './client-mounts.ts';
+import { contentDigest } from './content-digest.ts';
 import { directoriesOf, type Result } from './result.ts';
 import type { Session } from './session.ts';
 
@@ -72,7 +73,7 @@ export class MountPreparer {
     // A link that a command has left in a cache must lead nowhere on the host.
     if (seed === undefined && mount.source !== '' && mount.source !== '/')
       throw notImplemented('a cache mount of a directory inside the cache (source= without from=) is not supported');
-    const id = cacheId(mount, seed);
+    const id = await this.#cacheId(mount, seed);
     if (mount.sharing === 'locked') releases.push(await this.#lock(id));
     const name = mount.sharing === 'private' ? this.#privateName(id, releases) : id;
     const path = `${this.#root}/${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
@@ -123,6 +124,13 @@ export class MountPreparer {
     return mount.readOnly && isInOneLayer(found) ? found.place.layer + found.place.path : this.#copied(session, found);
   }
 
+  /** A cache that begins with something is another one than that which does not, or which begins with something else. */
+  async #cacheId(mount: MountOperation, seed: Result | undefined): Promise<string> {
+    const { id, target, source } = mount;
+    if (seed === undefined) return id || target;
+    return [id || target, seed.kind === 'layers' ? seed.topLayer : await contentDigest(this.#find(mount, seed), { owners: true }), source].join('\0');
+  }
+
   #find({ source }: MountOperation, shown: Result): Found {
     const layers = directoriesOf(this.#storage, shown);
     const found = layers.length === 0 ? undefined : lookUp(layers, toByteString(source || '/'));
@@ -142,9 +150,5 @@ export class MountPreparer {
     return `${directory}/merged`;
   }
 }
-
-/** A cache that begins with something is another one than that which does not. */
-const cacheId = ({ id, target, source }: MountOperation, seed: Result | undefined): string =>
-  [id || target, ...(seed?.kind === 'layers' ? [seed.topLayer, source] : [])].join('\0');
 
 const isInOneLayer = ({ stat, stack }: Found): boolean => !stat.isDirectory() || stack.length === 1;

@@ -30,8 +30,8 @@ export const command: Command = {
   most: 0,
   async run(context, flags) {
     const engine = await context.engine();
-    const query = new URLSearchParams({ repair: String(flags.bool('repair')), verify: String(flags.bool('verify')) });
-    const { Checked, Findings } = await (await engine.request('POST', `/system/check?${query}`)).json<Report>();
+    const query = { repair: String(flags.bool('repair')), verify: String(flags.bool('verify')) };
+    const { Checked, Findings } = await (await engine.request('POST', '/system/check', { query })).json<Report>();
     print(Findings.map(shown).join(''));
     const counts = Object.entries(Checked).map(([what, count]) => `${count} ${what.toLowerCase()}`).join(', ');
     const left = Findings.filter(({ Repaired }) => !Repaired).length;

@@ -26,7 +26,9 @@ export function createBuildService(context: EngineContext): BuildService {
   const contexts = new ContextPool(temporaryRoot);
   const localContexts = new LocalContexts(join(settings.dataRoot, 'build', 'contexts'));
   const kept = { prune: async () => (await contexts.prune()) + (await localContexts.prune()) };
-  const mounts = new MountPreparer(join(settings.dataRoot, 'build', 'caches'), join(settings.execRoot, 'build'), storage);
+  const secretRoot = join(settings.execRoot, 'build');
+  rmSync(secretRoot, { recursive: true, force: true });
+  const mounts = new MountPreparer(join(settings.dataRoot, 'build', 'caches'), secretRoot, storage);
   const solver = new Solver({ storage, cache, executor: createStepExecutor(context), mounts, hold: (layer) => images.hold(layer) });
   const builder = new ClassicBuilder({
     images, storage, cache, solver, temporaryRoot, contexts, host: hostPlatform(), resolveImage: ({ pull, credentials, signal }) => createImageResolver(images, { pull, signal, credentials: (registry) => credentials.get(registry) ?? anonymous }),

@@ -37,6 +37,7 @@ async function runStep(context: EngineContext, request: RunRequest): Promise<Run
   const { observer, signal } = request;
   const { Id: id } = await createOn(context, undefined, stepRequest(request), { imageId: '', topLayer: request.topLayer, config: undefined }, { ofBuild: true });
   const container = context.registry.get(id);
+  container.commandEnvironment = request.environment;
   const output = attach(container);
   observer.started(id);
   const kill = (): void => void stop(context, container);
@@ -67,11 +68,11 @@ async function stop(context: EngineContext, container: Container): Promise<void>
   }
 }
 
-function stepRequest({ operation, mounts, environment, observer }: RunRequest) {
+function stepRequest({ operation, mounts, observer }: RunRequest) {
   const { argv, env, cwd, user, volumes, network, settings } = operation;
   const hostConfig = settings.hostConfig as HostConfig;
   return {
-    Cmd: [...argv], Env: [...env, ...environment], WorkingDir: cwd, User: user, Image: observer.base, AttachStdout: true, AttachStderr: true,
+    Cmd: [...argv], Env: [...env], WorkingDir: cwd, User: user, Image: observer.base, AttachStdout: true, AttachStderr: true,
     ...(volumes.length === 0 ? {} : { Volumes: Object.fromEntries(volumes.map((path) => [path, {}])) }),
     HostConfig: {
       ...hostConfig, NetworkMode: network || 'default', LogConfig: { Type: 'none' },
